@@ -1,0 +1,48 @@
+# Two commands: `make demo` shows a lot that runs, `make test` proves it. Both set up all they need.
+.DELETE_ON_ERROR:
+.PHONY: demo test proof lint cov setup clean help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+help:            ## this text
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+# Debian packages that the demo and the tests start as foreign software, and what tells that they are there.
+$(VENV)/.system: tools/setup.sh
+	@sh tools/setup.sh
+	@python3 -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.system pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.system pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ $(VENV)/.run
+
+setup: $(VENV)/.test   ## the environment with the test extras
+
+demo: $(VENV)/.run     ## a small lot, cars in and out, ends by itself; KEEP=1 keeps it running
+	@$(BIN)/etclane demo $(if $(KEEP),--keep)
+
+lint: $(VENV)/.test    ## formatter, linter, types, the floors
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; under five minutes on two cores
+	$(PYTEST) -n 4 -m 'not proof'
+
+proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
+	$(PYTEST) -n 2 -m proof
+
+cov: $(VENV)/.test     ## branch coverage of the protocols, the sessions and the cores: at least 95 %
+	$(PYTEST) -n 4 -m 'not proof' --cov --cov-report=
+	$(BIN)/coverage report --include='protocols/*,drivers/*/session.py,gateway/lane/*,gateway/site.py,gateway/tariff/*,gateway/runner.py,gateway/uplink/sync.py,gateway/ledger/stays.py' --fail-under=95 --skip-covered --show-missing
+
+clean:           ## everything that the other targets made
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*

@@ -1,0 +1,193 @@
+"""The vocabulary between a lane and its devices: one event or order each, the same for every maker.
+
+Events go up, orders go down. `device` is the name of the device in the site's configuration. Money is in fen,
+times are aware datetimes, durations and monotonic times are seconds.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from protocols.obu.values import Card, Tag, Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment: `wall` for records and antennas, `mono` (seconds, never steps) for every decision on order."""
+
+    wall: datetime
+    mono: float
+
+
+# --- events of a reader ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderUp:
+    """The antenna answered its initialisation. `authorised` is what it says of its PSAM: shown, not obeyed."""
+
+    device: str
+    terminals: tuple[str, ...]
+    authorised: bool | None
+    version: str
+    fault: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderDown:
+    """The antenna is not to be reached, or has fallen silent."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TagRead:
+    """A tag was read as far as it lets itself be read; it waits for `Debit` or `Release`."""
+
+    device: str
+    tag: Tag
+    vehicle: Vehicle | None
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True)
+class TagUnreadable:
+    """A tag answered but could not be read to the end; `stage` names the frame, `code` is the antenna's own."""
+
+    device: str
+    obu_id: str
+    stage: str
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class DebitProof:
+    """What the antenna reports of a purchase: the fields that clearing asks for.
+
+    `at` is the time that entered the TAC; `balance` is the card's after the purchase, in fen, unsigned.
+    """
+
+    terminal: str
+    terminal_serial: int
+    card_serial: int
+    tac: str
+    trade_type: int
+    algorithm: int
+    at: datetime
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class DebitDone:
+    """The purchase of this intent was made and proven."""
+
+    device: str
+    intent: str
+    proof: DebitProof
+
+
+@dataclass(frozen=True, slots=True)
+class DebitUnknown:
+    """The purchase order left, and what became of it is not known."""
+
+    device: str
+    intent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebitNotSent:
+    """The purchase order never left for the antenna, and never will."""
+
+    device: str
+    intent: str
+    reason: str
+
+
+# --- events of a barrier --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierUp:
+    """The barrier's board answers; its inputs follow as `InputChanged`."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierDown:
+    """The barrier's board does not answer; all its inputs are unknown from now on."""
+
+    device: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InputChanged:
+    """An input named in the device profile has changed; `on` is None while it is unknown."""
+
+    device: str
+    name: str
+    on: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseRefused:
+    """The driver read presence once more before the coil and did not close."""
+
+    device: str
+    reason: str
+
+
+# --- orders ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Debit:
+    """Take `fen` from the card in tag `obu_id`, now or never. `at` enters the TAC."""
+
+    device: str
+    intent: str
+    obu_id: str
+    fen: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Let go of a tag; for `quiet` seconds it is not read again."""
+
+    device: str
+    obu_id: str
+    quiet: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBarrier:
+    """Raise the arm."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseBarrier:
+    """Lower the arm, unless the driver's own look at presence says otherwise."""
+
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Words for the driver of the vehicle, in Chinese and English."""
+
+    device: str
+    zh: str
+    en: str
+
+
+ReaderEvent = ReaderUp | ReaderDown | TagRead | TagUnreadable | DebitDone | DebitUnknown | DebitNotSent
+BarrierEvent = BarrierUp | BarrierDown | InputChanged | CloseRefused
+DeviceEvent = ReaderEvent | BarrierEvent
+ReaderOrder = Debit | Release
+BarrierOrder = OpenBarrier | CloseBarrier
+DeviceOrder = ReaderOrder | BarrierOrder | Show

@@ -1,0 +1,1 @@
+"""The dialects: one module each, its name the dialect's name, its `DIALECT` the whole of it."""

@@ -1,0 +1,188 @@
+"""What antenna and lane PC say to each other, in words that every dialect shares.
+
+A dialect translates both ways: `hear` from its messages to these words, `say` from these words to its messages.
+The lane PC says the first group and hears the second; a simulated antenna does the reverse. Money in fen.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+from protocols.obu.values import Card, Tag, Vehicle
+
+CHINA = timezone(timedelta(hours=8), "CST")
+"""The one civil time of China; BCD times on every wire are in it (rsu-protocol 0)."""
+
+
+# --- the lane PC says --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Init:
+    """C0: begin, with the time, what the lane is for, and the radio: power step 0-31, channel 1 or 2."""
+
+    at: datetime
+    entry: bool
+    tx_power: int
+    channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Antenna:
+    """Radiate, or be silent."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """C1: continue with this tag; with an OBUID of zeros, start searching."""
+
+    obu_id: str
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """C2: leave this tag and search again. `at` is None where the dialect's C2 carries no time."""
+
+    obu_id: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resend:
+    """C2 with StopType 2: send the current frame again. `at` as in `Stop`."""
+
+    obu_id: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """C6: debit the card. `station` is the 0019 record as read, and goes back unchanged."""
+
+    obu_id: str
+    issuer: str
+    fen: int
+    at: datetime
+    station: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatSeen:
+    """The answer to a heartbeat, where the dialect has one."""
+
+
+# --- the antenna says --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """B0. `fault` 0 is normal; `authorised` None where the dialect does not tell."""
+
+    fault: int
+    terminals: tuple[str, ...]
+    authorised: bool | None
+    maker: int
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The antenna is alive; `fault` 0 is normal."""
+
+    fault: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagSeen:
+    """B2: a tag answered."""
+
+    tag: Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """B3 or B4: what the tag holds, as far as this frame goes."""
+
+    obu_id: str
+    vehicle: Vehicle | None
+    card: Card | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """B5: the purchase was made. `at` is None where the wire's digits are no time."""
+
+    obu_id: str
+    terminal: str
+    terminal_serial: int
+    card_serial: int
+    tac: str
+    trade_type: int
+    algorithm: int
+    at: datetime | None
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A frame about this tag with an ErrorCode other than 00; the rest of it means nothing."""
+
+    obu_id: str
+    command: int
+    code: int
+
+
+Order = Init | Antenna | GoOn | Stop | Resend | Purchase | HeartbeatSeen
+Report = Status | Heartbeat | TagSeen | Contents | Result | Failed
+
+
+# --- what several dialects share -----------------------------------------------------------------------------
+
+
+def bcd_time(digits: str) -> datetime | None:
+    """The China time that 14 BCD digits name, None where no calendar has it."""
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S").replace(tzinfo=CHINA)
+    except ValueError:
+        return None
+
+
+def time_bcd(at: datetime | None) -> str:
+    """The reverse; zeros for no time."""
+    return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S") if at else "0" * 14
+
+
+def unix_utc(at: datetime) -> int:
+    """Unix seconds in 32 bits."""
+    return int(at.timestamp()) & 0xFFFFFFFF
+
+
+def unix_local(at: datetime) -> int:
+    """China's wall clock counted as if it were UTC: soulin, Beijing (rsu-protocol 3, time note [cap])."""
+    return int(at.timestamp() + 8 * 3600) & 0xFFFFFFFF
+
+
+def tag_flags(status: int) -> dict[str, bool]:
+    """OBUStatus, 16 bits, as the flags of `Tag` (rsu-protocol 4.2 [2+])."""
+    return {
+        "has_card": not status & 0x8000,
+        "card_error": bool(status & 0x0800),
+        "locked": bool(status & 0x0400),
+        "removed": bool(status & 0x0200),
+        "low_battery": bool(status & 0x0100),
+    }
+
+
+def status_of(tag: Tag) -> int:
+    """The reverse, as captured tags show it: contactless, and ESAM byte 27 says mounted or removed."""
+    return (
+        0x2000
+        | (not tag.has_card) << 15
+        | tag.card_error << 11
+        | tag.locked << 10
+        | tag.removed << 9
+        | tag.low_battery << 8
+        | (not tag.removed)
+    )
