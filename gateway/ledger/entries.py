@@ -1,0 +1,244 @@
+"""What the ledger can say: one frozen body per kind of entry, and the form in which it is chained and sent.
+
+Amounts are integer fen. `Moment` says when, and how far that can be believed (law 10).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+GENESIS = "0" * 64
+"""The hash before the first entry."""
+
+Json = None | bool | int | float | str | list["Json"] | Mapping[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When: wall time (aware), monotonic seconds of this boot, the boot, and whether the wall clock is trusted."""
+
+    wall: datetime
+    mono: float
+    boot: str
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What happened; subclasses are the kinds."""
+
+    KIND: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Booted(Body):
+    """The daemon began, with this program, configuration and tariff."""
+
+    KIND: ClassVar[str] = "booted"
+    version: str
+    config: str
+    tariff: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStepped(Body):
+    """The wall clock moved by `seconds` against the monotonic one."""
+
+    KIND: ClassVar[str] = "clock.stepped"
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged(Body):
+    """A device came or went; `detail` in the device's own words."""
+
+    KIND: ClassVar[str] = "device.changed"
+    device: str
+    up: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StayOpened(Body):
+    """A vehicle is let in."""
+
+    KIND: ClassVar[str] = "stay.opened"
+    stay: str
+    plate: str
+    color: int
+    vehicle_class: int
+    obu_id: str
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class StayImported(Body):
+    """A vehicle was inside before this ledger began; `entered` as ISO 8601."""
+
+    KIND: ClassVar[str] = "stay.imported"
+    stay: str
+    plate: str
+    color: int
+    vehicle_class: int
+    entered: str
+
+
+@dataclass(frozen=True, slots=True)
+class StayClosed(Body):
+    """A stay ends: `paid`, `free`, `owed` (let go with an unresolved debit), `superseded` (came in again)."""
+
+    KIND: ClassVar[str] = "stay.closed"
+    stay: str
+    reason: str
+    due: int
+    paid: int
+    quote: Json
+
+
+@dataclass(frozen=True, slots=True)
+class LetThroughAgain(Body):
+    """The barrier is opened once more for a passage already recorded and not yet made."""
+
+    KIND: ClassVar[str] = "passage.again"
+    stay: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassageEnded(Body):
+    """What became of an opening: `passed`, `nobody came`, `still under the arm`."""
+
+    KIND: ClassVar[str] = "passage.ended"
+    stay: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused(Body):
+    """A vehicle was not let through by its tag; `why` is a code of `gateway.lane.checks`."""
+
+    KIND: ClassVar[str] = "passage.refused"
+    why: str
+    plate: str
+    obu_id: str
+    card: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebitIntended(Body):
+    """Money is about to be taken (law 1): what the card held before, for how much, and why."""
+
+    KIND: ClassVar[str] = "debit.intended"
+    intent: str
+    stay: str
+    obu_id: str
+    card: str
+    fen: int
+    balance_before: int
+    at: str
+    quote: Json
+
+
+@dataclass(frozen=True, slots=True)
+class DebitSettled(Body):
+    """The money was taken. `evidence`: `result` (the antenna's own) or `balance` (same presence, no proof)."""
+
+    KIND: ClassVar[str] = "debit.settled"
+    intent: str
+    evidence: str
+    proof: Json
+    balance_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotDebited(Body):
+    """No money was taken, for certain."""
+
+    KIND: ClassVar[str] = "debit.not_made"
+    intent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebitUnresolved(Body):
+    """Whether money was taken is not known (law 2); ended by one settled or not made."""
+
+    KIND: ClassVar[str] = "debit.unresolved"
+    intent: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm(Body):
+    """Something a person should look at."""
+
+    KIND: ClassVar[str] = "alarm"
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An entry before it has a number. `lane` is empty for what concerns the site."""
+
+    at: Moment
+    lane: str
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A numbered, chained entry. `text` is its canonical JSON, `hash` the SHA-256 of it in hex."""
+
+    chain: str
+    number: int
+    kind: str
+    text: str
+    hash: str
+
+    @property
+    def fields(self) -> dict[str, Json]:
+        """What the text says."""
+        return dict(json.loads(self.text))
+
+
+def canonical(value: Json) -> str:
+    """One text per value: sorted keys, no spaces, Chinese as it is."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:
+    """The entry that a draft becomes behind the entry whose hash is `previous`."""
+    text = canonical(
+        {
+            "chain": chain,
+            "number": number,
+            "previous": previous,
+            "kind": draft.body.KIND,
+            "lane": draft.lane,
+            "wall": draft.at.wall.isoformat(),
+            "mono": round(draft.at.mono, 6),
+            "boot": draft.at.boot,
+            "trusted": draft.at.trusted,
+            "body": asdict(draft.body),
+        }
+    )
+    return Entry(chain, number, draft.body.KIND, text, digest(text))
+
+
+def draft_of(entry: Entry) -> Draft:
+    """The draft that this entry was. Raises KeyError for a kind of a newer program."""
+    fields: dict[str, Any] = json.loads(entry.text)
+    at = Moment(datetime.fromisoformat(fields["wall"]), fields["mono"], fields["boot"], fields["trusted"])
+    return Draft(at, fields["lane"], _KINDS[entry.kind](**fields["body"]))
+
+
+_KINDS: dict[str, type[Body]] = {cls.KIND: cls for cls in Body.__subclasses__()}
+
+
+def digest(text: str) -> str:
+    """SHA-256 in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()

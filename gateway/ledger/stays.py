@@ -1,0 +1,151 @@
+"""What follows from the ledger: open stays, stays just closed, and intents without an outcome. Pure."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from gateway.ledger.entries import (
+    Body,
+    ClockStepped,
+    DebitIntended,
+    DebitSettled,
+    DebitUnresolved,
+    Draft,
+    NotDebited,
+    PassageEnded,
+    StayClosed,
+    StayImported,
+    StayOpened,
+)
+
+Vehicle = tuple[str, int]
+"""Plate and colour: the same plate in another colour is another vehicle (domain 6.3)."""
+
+KEPT_CLOSED = 256
+"""Stays just closed that are remembered, so that a car that did not get out can be let out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A vehicle inside, or one that has just left. `entered` is on today's clock, corrected by recorded steps."""
+
+    id: str
+    plate: str
+    color: int
+    vehicle_class: int
+    entered: datetime
+    trusted: bool
+    lane: str
+    paid: int = 0
+    closed: datetime | None = None
+    passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A debit that was begun. `state`: `open`, `unresolved`, `settled`, `not made`."""
+
+    id: str
+    stay: str
+    card: str
+    fen: int
+    balance_before: int
+    state: str = "open"
+
+
+@dataclass(slots=True)
+class Stays:
+    """The state that the entries so far add up to."""
+
+    open: dict[Vehicle, Stay] = field(default_factory=dict)
+    closed: dict[Vehicle, Stay] = field(default_factory=dict)
+    intents: dict[str, Intent] = field(default_factory=dict)
+
+    def of(self, plate: str, color: int) -> Stay | None:
+        """The open stay of this vehicle."""
+        return self.open.get((plate, color))
+
+    def left(self, plate: str, color: int) -> Stay | None:
+        """The stay that this vehicle last closed, while remembered."""
+        return self.closed.get((plate, color))
+
+    def undecided(self, stay: str) -> Intent | None:
+        """The intent of this stay whose outcome is not known."""
+        return next(
+            (i for i in self.intents.values() if i.stay == stay and i.state in ("open", "unresolved")), None
+        )
+
+    def begun(self) -> tuple[Intent, ...]:
+        """Intents without any outcome: after a start, what the last run left behind."""
+        return tuple(i for i in self.intents.values() if i.state == "open")
+
+    def apply(self, draft: Draft) -> None:
+        """Take in one more entry."""
+        at, body = draft.at, draft.body
+        match body:
+            case StayOpened():
+                self._opened(_stay(body, at.wall, draft.lane, trusted=at.trusted))
+            case StayImported():
+                self._opened(_stay(body, datetime.fromisoformat(body.entered), "", trusted=True))
+            case StayClosed():
+                self._closed(body.stay, at.wall)
+            case PassageEnded(stay, "passed"):
+                self._passed(stay)
+            case ClockStepped(seconds):
+                step = timedelta(seconds=seconds)
+                self.open = {key: replace(stay, entered=stay.entered + step) for key, stay in self.open.items()}
+            case _:
+                self._debit(body)
+
+    def _debit(self, body: Body) -> None:
+        match body:
+            case DebitIntended():
+                self.intents[body.intent] = Intent(body.intent, body.stay, body.card, body.fen, body.balance_before)
+            case DebitSettled(intent):
+                self._outcome(intent, "settled")
+                self._paid(self.intents[intent])
+            case NotDebited(intent):
+                self._outcome(intent, "not made")
+            case DebitUnresolved(intent):
+                self._outcome(intent, "unresolved")
+            case _:
+                pass
+
+    def _outcome(self, intent: str, state: str) -> None:
+        self.intents[intent] = replace(self.intents[intent], state=state)
+
+    def _paid(self, intent: Intent) -> None:
+        for stays in (self.open, self.closed):
+            for key, stay in stays.items():
+                if stay.id == intent.stay:
+                    stays[key] = replace(stay, paid=stay.paid + intent.fen)
+
+    def _opened(self, stay: Stay) -> None:
+        self.open[stay.plate, stay.color] = stay
+
+    def _closed(self, stay_id: str, at: datetime) -> None:
+        key = next((key for key, stay in self.open.items() if stay.id == stay_id), None)
+        if key is None:
+            return
+        stay = self.open.pop(key)
+        self.closed.pop(key, None)
+        self.closed[key] = replace(stay, closed=at)
+        if len(self.closed) > KEPT_CLOSED:
+            self._forget(self.closed.pop(next(iter(self.closed))))
+
+    def _forget(self, gone: Stay) -> None:
+        """Drop the decided intents of a stay long closed; undecided ones stay until they end."""
+        self.intents = {
+            id_: intent
+            for id_, intent in self.intents.items()
+            if intent.stay != gone.id or intent.state in ("open", "unresolved")
+        }
+
+    def _passed(self, stay_id: str) -> None:
+        for stays in (self.open, self.closed):
+            for key, stay in stays.items():
+                if stay.id == stay_id:
+                    stays[key] = replace(stay, passed=True)
+
+
+def _stay(body: StayOpened | StayImported, entered: datetime, lane: str, *, trusted: bool) -> Stay:
+    return Stay(body.stay, body.plate, body.color, body.vehicle_class, entered, trusted, lane)
