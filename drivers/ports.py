@@ -42,9 +42,13 @@ class ReaderDown:
 
 @dataclass(frozen=True, slots=True)
 class TagRead:
-    """A tag was read as far as it lets itself be read; it waits for `Debit` or `Release`."""
+    """A tag was read as far as it lets itself be read; it waits for `Debit` or `Release`.
+
+    `trade` numbers the readings: an order for one reading is never carried out on another.
+    """
 
     device: str
+    trade: int
     tag: Tag
     vehicle: Vehicle | None
     card: Card | None
@@ -144,9 +148,10 @@ class CloseRefused:
 
 @dataclass(frozen=True, slots=True)
 class Debit:
-    """Take `fen` from the card in tag `obu_id`, now or never. `at` enters the TAC."""
+    """Take `fen` from the card in tag `obu_id`, on this very reading of it or never. `at` enters the TAC."""
 
     device: str
+    trade: int
     intent: str
     obu_id: str
     fen: int

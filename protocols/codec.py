@@ -87,6 +87,8 @@ class Record:
             values = cls.LAYOUT.parse_stream(stream)
         except (construct.ConstructError, ValueError) as error:
             raise MessageError(f"{cls.__name__}: {_first_line(error)}", stream.tell()) from error
+        except MessageError as error:
+            raise MessageError(f"{cls.__name__}: {error.reason}", stream.tell() + error.offset) from error
         if stream.tell() != len(data):
             raise MessageError(f"{cls.__name__} ends after {stream.tell()} bytes, not {len(data)}", stream.tell())
         return _build(cls, values)
@@ -155,9 +157,10 @@ class _Entries(construct.Construct):  # type: ignore[misc]  # construct is untyp
         size = self.inner.size() or 0
         start = stream.tell()
         ahead = stream.read()
+        stream.seek(start)  # where an error is
         number = self.count(context, ahead)
         if number < 0 or number * size > len(ahead):
-            raise construct.StreamError(f"{len(ahead)} bytes left do not hold {path}")
+            raise construct.StreamError(f"{len(ahead)} bytes left do not hold {path.rpartition(' ')[2]}")
         stream.seek(start + number * size)
         return tuple(self.inner.decode(ahead[i * size : (i + 1) * size]) for i in range(number))
 

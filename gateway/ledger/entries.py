@@ -5,7 +5,6 @@ Amounts are integer fen. `Moment` says when, and how far that can be believed (l
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -13,7 +12,8 @@ from typing import Any, ClassVar
 GENESIS = "0" * 64
 """The hash before the first entry."""
 
-Json = None | bool | int | float | str | list["Json"] | Mapping[str, "Json"]
+Json = object
+"""Plain JSON types; `canonical` refuses any other with a TypeError."""
 
 
 @dataclass(frozen=True, slots=True)

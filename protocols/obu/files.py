@@ -149,7 +149,7 @@ def bcd_date(digits: str) -> date | None:
 
 def date_bcd(day: date | None) -> str:
     """The reverse; zeros for no date."""
-    return day.strftime("%Y%m%d") if day else "0" * 8
+    return day.isoformat().replace("-", "") if day else "0" * 8
 
 
 def card_of(file: File0015, balance: int, station: bytes) -> Card:

@@ -22,7 +22,7 @@ worst escaped form still fits."""
 class Frame:
     """A frame whose checksum is right. `data` starts with the command byte; empty = the empty answer of F1.
 
-    `offset` counts bytes from the start of the stream.
+    `raw` is the frame as it stood in the stream, `offset` where: bytes from the start of the stream.
     """
 
     sequence: int
@@ -33,11 +33,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Bytes that are no frame, and why."""
+    """Bytes that are no frame, and why; `offset` as in `Frame`."""
 
     raw: bytes
     reason: str
     offset: int
+
+
+class BadChecksum(Noise):
+    """A frame but for its checksum."""
+
+    __slots__ = ()
 
 
 class Framer(Protocol):
@@ -112,8 +118,11 @@ class F1Framer:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._offset = 0
-        self._overrun = False
+        self._offset = 0  # of the byte after what is held
+        self._given = 0  # where the last frame or noise ended
+        self._astray = (
+            True  # no FF yet since the stream began or a frame was given up: this is no frame's beginning
+        )
 
     @property
     def held(self) -> int:
@@ -124,20 +133,25 @@ class F1Framer:
         """Take the next bytes; give the frames and the noise that they complete."""
         found: list[Frame | Noise] = []
         for byte in data:
+            if byte == _MARK:
+                if self._held:
+                    found.append(self._noise("no start mark FF") if self._astray else self._cut())
+                self._offset += 1
+                self._astray = False
+                continue
+            self._held.append(byte)
             self._offset += 1
-            if byte != _MARK:
-                self._held.append(byte)
-                if len(self._held) >= LIMIT:
-                    found.append(self._noise(f"no end mark within {LIMIT} bytes"))
-                    self._overrun = True
-            elif self._held:
-                found.append(self._noise("tail of an overlong frame") if self._overrun else self._cut())
-                self._overrun = False
+            if len(self._held) == LIMIT:
+                found.append(self._noise(f"no end mark within {LIMIT} bytes"))
+                self._astray = True
         return found
 
     def resync(self) -> list[Frame | Noise]:
         """Give up the unfinished frame: the next FF starts afresh."""
-        return [self._noise("unfinished frame")] if self._held else []
+        if not self._held:
+            return []
+        self._astray = True
+        return [self._noise("unfinished frame")]
 
     def _cut(self) -> Frame | Noise:
         try:
@@ -147,14 +161,17 @@ class F1Framer:
         if len(body) < 2:
             return self._noise("shorter than RSCTL and BCC")
         if bcc(body[:-1]) != body[-1]:
-            return self._noise(f"BCC is {body[-1]:02x}, the bytes give {bcc(body[:-1]):02x}")
-        raw = b"\xff\xff" + bytes(self._held) + b"\xff"
-        frame = Frame(body[0], body[1:-1], raw, self._offset - len(self._held) - 1)
+            return self._noise(f"BCC is {body[-1]:02x}, the bytes give {bcc(body[:-1]):02x}", BadChecksum)
+        begin = self._offset - len(self._held)
+        start = max(self._given, begin - 2)  # some send one FF (2.2 [1]), and an end mark is not a start mark too
+        frame = Frame(body[0], body[1:-1], b"\xff" * (begin - start) + self._held + b"\xff", start)
+        self._given = self._offset + 1
         self._held.clear()
         return frame
 
-    def _noise(self, reason: str) -> Noise:
-        noise = Noise(bytes(self._held), reason, self._offset - len(self._held))
+    def _noise(self, reason: str, kind: type[Noise] = Noise) -> Noise:
+        noise = kind(bytes(self._held), reason, self._offset - len(self._held))
+        self._given = self._offset
         self._held.clear()
         return noise
 
@@ -216,12 +233,12 @@ class F2Framer:
         """Give up the unfinished frame: what follows its first byte is searched for another."""
         if not self._held:
             return []
-        noise = self._drop(1, "unfinished frame")
+        noise = self._give_up("unfinished frame")
         return [noise, *self._scan()]
 
     def _scan(self) -> Iterator[Frame | Noise]:
         while self._held:
-            start = self._find_start()
+            start = self._find_start(0)
             if start:
                 yield self._drop(start, "no start FF FF 00")
                 continue
@@ -230,31 +247,35 @@ class F2Framer:
             length = int.from_bytes(self._held[4:8], "big")
             end = _HEADER + length + 2
             if end > LIMIT // 2:
-                yield self._drop(1, f"LEN {length} is over {LIMIT // 2 - _HEADER - 2}")
+                yield self._give_up(f"LEN {length} is over {LIMIT // 2 - _HEADER - 2}")
                 continue
             if len(self._held) < end:
                 return
             yield self._cut(end)
 
-    def _find_start(self) -> int:
-        """Bytes before the first place where a frame starts or, at the end of what is held, still may."""
-        at = self._held.find(_START)
+    def _find_start(self, begin: int) -> int:
+        """The first place from `begin` on where a frame starts or, at the end of what is held, still may."""
+        at = self._held.find(_START, begin)
         if at >= 0:
             return at
         tail = 2 if self._held.endswith(_START[:2]) else 1 if self._held.endswith(_START[:1]) else 0
-        return len(self._held) - tail
+        return max(begin, len(self._held) - tail)
 
     def _cut(self, end: int) -> Frame | Noise:
         raw = bytes(self._held[:end])
         stated, right = int.from_bytes(raw[-2:], "big"), crc_x25(raw[2:-2])
         if stated != right:
-            return self._drop(1, f"CRC is {stated:04x}, the bytes give {right:04x}")
+            return self._give_up(f"CRC is {stated:04x}, the bytes give {right:04x}", BadChecksum)
         frame = Frame(raw[3], raw[_HEADER:-2], raw, self._offset)
         self._advance(end)
         return frame
 
-    def _drop(self, count: int, reason: str) -> Noise:
-        noise = Noise(bytes(self._held[:count]), reason, self._offset)
+    def _give_up(self, reason: str, kind: type[Noise] = Noise) -> Noise:
+        """No frame starts here: all up to where another may is noise."""
+        return self._drop(self._find_start(1), reason, kind)
+
+    def _drop(self, count: int, reason: str, kind: type[Noise] = Noise) -> Noise:
+        noise = kind(bytes(self._held[:count]), reason, self._offset)
         self._advance(count)
         return noise
 

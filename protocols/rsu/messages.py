@@ -151,7 +151,7 @@ def bcd_time(digits: str) -> datetime | None:
 
 def time_bcd(at: datetime | None) -> str:
     """The reverse; zeros for no time."""
-    return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S") if at else "0" * 14
+    return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S").zfill(14) if at else "0" * 14
 
 
 def unix_utc(at: datetime) -> int:

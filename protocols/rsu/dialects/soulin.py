@@ -272,7 +272,7 @@ def _say_antenna(word: Order | Report) -> Message:
                 terminal_serial=word.terminal_serial,
                 balance=word.balance,
             )
-        case Failed(obu_id, command, code):
+        case Failed(obu_id, command, code) if command in SHORT:
             return SHORT[command](obu_id, code)
         case _:
             raise MessageError(f"soulin has no word for {type(word).__name__}")

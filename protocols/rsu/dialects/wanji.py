@@ -96,8 +96,13 @@ def _psams(_before: Mapping[str, Any], ahead: bytes) -> int:
 
 
 def _psam_states(before: Mapping[str, Any], ahead: bytes) -> int:
-    """As PSAMNum1 says if the frame then adds up, else as one antenna and no second controller leave [cap]."""
-    for number in (int(before["psam_count_1"]), (len(ahead) - 7) // 3):
+    """As PSAMNum1 says if the frame then adds up, else as one antenna and no second controller leave [cap].
+
+    A PSAMNum1 of 00 is believed last: the captured Wanji says so with one PSAM, and a PSAM in slot 1 would
+    else be read as the second controller's.
+    """
+    stated, left = int(before["psam_count_1"]), (len(ahead) - 7) // 3
+    for number in (stated, left) if stated else (left, stated):
         second = ahead[3 * number : 3 * number + 1]
         antennas = ahead[3 * number + 1 + 3 * sum(second) :][:1]
         if 3 * number + 3 * sum(second) + 4 * sum(antennas) + 3 == len(ahead):
@@ -242,8 +247,8 @@ BST_INTERVAL, TRANS_MODE, EQUIPMENT = 10, 1, 0x10
 def hear(message: Message) -> tuple[Report | Order, ...]:
     """What a message says."""
     match message:
-        case B2Short(obu_id=obu_id, error=error) if obu_id == NO_OBU:  # lane V2.x heartbeat [2+]
-            return (Heartbeat(0 if error == HEARTBEAT_CODE else error),)
+        case B2() | B2Short() if message.obu_id == NO_OBU:  # lane V2.x heartbeat [2+]; the rest may follow
+            return (Heartbeat(0 if message.error == HEARTBEAT_CODE else message.error),)
         case B2() | B4() | B5() | Short() if message.error:
             return (Failed(message.obu_id, message.COMMAND, message.error),)
         case B0():
@@ -345,7 +350,7 @@ def _say_antenna(word: Order | Report) -> Message:
                 terminal_serial=word.terminal_serial,
                 balance=word.balance,
             )
-        case Failed(obu_id, command, code):
+        case Failed(obu_id, command, code) if command in SHORT:
             return SHORT[command](obu_id, code)
         case _:
             raise MessageError(f"wanji has no word for {word}")

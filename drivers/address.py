@@ -1,0 +1,37 @@
+"""Where a device is: `serial:///dev/ttyS0?baud=115200` or `tcp://host:port`."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+_FORM = re.compile(
+    r"serial://(?P<path>/[^?\s]+)(\?baud=(?P<baud>\d{3,7}))?|tcp://(?P<host>[^:/\s]+):(?P<port>\d{1,5})"
+)
+
+
+def _check(text: str) -> str:
+    match = _FORM.fullmatch(text)
+    if not match or int(match["port"] or 1) not in range(1, 65536):
+        raise ValueError(
+            "须为 serial:///dev/ttyS0?baud=115200 或 tcp://主机:端口 / neither serial:///path nor tcp://host:port"
+        )
+    return text
+
+
+Address = Annotated[str, AfterValidator(_check)]
+"""The text, checked."""
+
+
+def serial_of(address: str) -> tuple[str, int | None] | None:
+    """Path and baud rate of a serial address, None for any other."""
+    match = _FORM.fullmatch(address)
+    if not match or not match["path"]:
+        return None
+    return match["path"], int(match["baud"]) if match["baud"] else None
+
+
+def tcp_of(address: str) -> tuple[str, int] | None:
+    """Host and port of a TCP address, None for any other."""
+    match = _FORM.fullmatch(address)
+    return (match["host"], int(match["port"])) if match and match["host"] else None

@@ -1,0 +1,423 @@
+"""An antenna over time, without I/O and without a clock: init, answers, holding answers, repeats, give-up.
+
+The session talks any dialect. It knows one trade at a time (rsu-protocol 11.3: match the OBUID before acting), and
+it decides nothing about money: it says what it read, and carries out `Debit` or `Release` for that very reading.
+
+An answer once sent is sent again when the antenna repeats its question, with one exception: a purchase leaves once.
+If the antenna repeats B4 after C6, it gets the holding answer, and evidence decides later what became of the C6.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
+from drivers.ports import (
+    Debit,
+    DebitDone,
+    DebitNotSent,
+    DebitProof,
+    DebitUnknown,
+    Instant,
+    ReaderDown,
+    ReaderEvent,
+    ReaderOrder,
+    ReaderUp,
+    Release,
+    TagRead,
+    TagUnreadable,
+)
+from drivers.reader.options import ReaderOptions
+from protocols.errors import MessageError
+from protocols.obu.values import Card, Tag, Vehicle
+from protocols.rsu.dialect import Dialect
+from protocols.rsu.framing import Frame, Framer, Noise
+from protocols.rsu.messages import (
+    Contents,
+    Failed,
+    GoOn,
+    Heartbeat,
+    HeartbeatSeen,
+    Init,
+    Order,
+    Purchase,
+    Report,
+    Resend,
+    Result,
+    Status,
+    Stop,
+    TagSeen,
+)
+
+ANSWER_WITHIN = 0.08
+"""Seconds after which a holding answer goes out: F2 repeats after 120 ms (rsu-protocol 5 [KB9, 1])."""
+TORN_AFTER = 0.12
+"""Seconds after which an unfinished frame is given up: no antenna pauses that long inside one."""
+INIT_AGAIN = 2.0
+"""Seconds from C0 to B0 at most (KT, rsu-protocol 2.4 [1])."""
+INIT_TRIES = 3
+READ_WITHIN = 2.0
+"""Seconds from B2 to B4 at most; antennas give up after some 1.1 s themselves."""
+RESULT_WITHIN = 3.0
+"""Seconds from C6 to B5: a whole deduction takes about 0.7 s (CRAZY-S [1])."""
+LATE_RESULT = 60.0
+"""Seconds for which a B5 still finds the purchase whose outcome was given up."""
+LOOPS = 3
+"""B2 of one tag in a row without getting further (CRAZY-S gives up after 3 [1])."""
+
+ReaderInput = Connected | Disconnected | bytes | ReaderOrder | Tick
+ReaderOutput = Send | Emit | Drop
+
+
+@dataclass(slots=True)
+class _Trade:
+    """One tag from B2 to its end. `phase`: reading, deciding (waits for an order), buying (C6 has left)."""
+
+    number: int
+    tag: Tag
+    sequence: int
+    until: float
+    phase: str = "reading"
+    vehicle: Vehicle | None = None
+    card: Card | None = None
+    hold_at: float | None = None
+    loops: int = 0
+    debit: Debit | None = None
+
+
+@dataclass(slots=True)
+class _Late:
+    """A purchase that is over, for a B5 that comes late or again."""
+
+    debit: Debit
+    until: float
+    told: bool
+
+
+@dataclass(slots=True)
+class ReaderSession:
+    """One antenna. Feed it with `on`; call it again with `Tick` when `deadline` has come."""
+
+    device: str
+    dialect: Dialect
+    options: ReaderOptions
+    entry: bool
+    _out: list[ReaderOutput] = field(default_factory=list)
+    _count: int = 0
+    _trades: int = 0
+    _status: Status | None = None
+    _connected: bool = False
+    _inits: int = 0
+    _init_at: float | None = None
+    _clock_at: float | None = None
+    _heard_at: float = 0.0
+    _trade: _Trade | None = None
+    _quiet: dict[str, float] = field(default_factory=dict)
+    _late: dict[str, _Late] = field(default_factory=dict)
+    _framer: Framer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._framer = self.dialect.framing.framer()
+
+    def on(self, what: ReaderInput, now: Instant) -> list[ReaderOutput]:
+        """Take one input at this instant; give what follows from it."""
+        match what:
+            case bytes():
+                self._received(what, now)
+            case Debit():
+                self._order_debit(what, now)
+            case Release():
+                self._order_release(what, now)
+            case Connected():
+                self._on_connected(now)
+            case Disconnected(reason):
+                self._on_disconnected(reason, now)
+            case Tick():
+                self._on_tick(now)
+        out, self._out = self._out, []
+        return out
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next `Tick` is wanted, monotonic; None while there is no connection."""
+        if not self._connected:
+            return None
+        trade = self._trade
+        times = [
+            self._heard_at + self.dialect.silence,
+            self._init_at,
+            self._clock_at if trade is None else None,
+            self._heard_at + TORN_AFTER if self._framer.held else None,
+            trade.until if trade else None,
+            trade.hold_at if trade else None,
+        ]
+        return min(time for time in times if time is not None)
+
+    # --- the link ------------------------------------------------------------------------------------------
+
+    def _on_connected(self, now: Instant) -> None:
+        self._framer = self.dialect.framing.framer()
+        self._connected = True
+        self._heard_at = now.mono
+        self._inits = 0
+        self._init(now)
+
+    def _on_disconnected(self, reason: str, now: Instant) -> None:
+        self._connected = False
+        self._init_at = self._clock_at = None
+        self._lose_trade(f"link lost: {reason}", now)
+        if self._status:
+            self._status = None
+            self._emit(ReaderDown(self.device, reason))
+
+    def _init(self, now: Instant) -> None:
+        self._inits += 1
+        self._init_at = now.mono + INIT_AGAIN
+        self._start(Init(now.wall, self.entry, self.options.tx_power, self.options.channel))
+
+    def _on_tick(self, now: Instant) -> None:
+        if not self._connected:
+            return
+        while self._framer.held and now.mono >= self._heard_at + TORN_AFTER:
+            self._frames(self._framer.resync(), now)
+        if now.mono >= self._heard_at + self.dialect.silence:
+            self._drop(f"silent for {self.dialect.silence:g} s", now)
+        elif self._init_at is not None and now.mono >= self._init_at:
+            if self._inits < INIT_TRIES:
+                self._init(now)
+            else:
+                self._drop(f"no answer to C0, {INIT_TRIES} times", now)
+        elif self._trade is None and self._clock_at is not None and now.mono >= self._clock_at:
+            self._inits = 0
+            self._init(now)
+        if self._trade:
+            self._tick_trade(self._trade, now)
+
+    def _drop(self, reason: str, now: Instant) -> None:
+        """Ask for the link to be made anew, once: `Disconnected` follows."""
+        self._heard_at = now.mono
+        self._init_at = None
+        self._out.append(Drop(reason))
+
+    def _tick_trade(self, trade: _Trade, now: Instant) -> None:
+        if trade.hold_at is not None and now.mono >= trade.hold_at:
+            self._hold(trade, now)
+        if now.mono < trade.until:
+            return
+        if trade.phase == "buying":
+            self._lose_trade(f"no result within {RESULT_WITHIN:g} s", now)
+        elif trade.phase == "reading":
+            self._emit(TagUnreadable(self.device, trade.tag.obu_id, "lost while reading", 0))
+        self._reply(trade.sequence, Stop(trade.tag.obu_id, now.wall))
+        self._trade = None
+
+    # --- frames --------------------------------------------------------------------------------------------
+
+    def _received(self, data: bytes, now: Instant) -> None:
+        found = self._framer.feed(data)
+        self._heard_at = now.mono
+        self._frames(found, now)
+
+    def _frames(self, found: Sequence[Frame | Noise], now: Instant) -> None:
+        for frame in found:
+            if not isinstance(frame, Frame) or not frame.data:
+                continue  # noise is the recorder's business; an empty frame asks for nothing
+            try:
+                words = self.dialect.hear(self.dialect.decode(frame.data))
+            except MessageError:
+                self._answer_holding(frame.sequence, "", now)
+                continue
+            for word in words:
+                self._hear(word, frame.sequence, now)
+
+    def _hear(self, word: Report | Order, sequence: int, now: Instant) -> None:
+        match word:
+            case Status():
+                self._hear_status(word, sequence, now)
+            case Heartbeat(fault):
+                self._hear_heartbeat(fault, sequence)
+            case TagSeen(tag):
+                self._hear_tag(tag, sequence, now)
+            case Contents():
+                self._hear_contents(word, sequence, now)
+            case Result():
+                self._hear_result(word, sequence, now)
+            case Failed():
+                self._hear_failed(word, sequence, now)
+            case _:
+                pass  # what only a PC says
+
+    def _hear_status(self, status: Status, sequence: int, now: Instant) -> None:
+        if self._init_at is None:  # nobody asked: the antenna has started anew
+            self._lose_trade("antenna restarted", now)
+            self._inits = 0
+            self._init(now)
+            return
+        self._inits = 0
+        if status.fault:
+            self._init_at = now.mono + INIT_AGAIN  # report it and say C0 again (rsu-protocol 11.1 [2+])
+        else:
+            self._init_at = None
+            self._clock_at = now.mono + self.options.clock_minutes * 60
+            for word in self.dialect.starting:
+                self._reply(sequence, word)
+        self._tell_status(status)
+
+    def _hear_heartbeat(self, fault: int, sequence: int) -> None:
+        if self.dialect.answers_heartbeat:
+            self._reply(sequence, HeartbeatSeen())
+        if self._status:
+            self._tell_status(replace(self._status, fault=fault))
+
+    def _tell_status(self, status: Status) -> None:
+        if status != self._status:
+            self._status = status
+            up = ReaderUp(self.device, status.terminals, status.authorised, status.version, status.fault)
+            self._emit(up)
+
+    def _hear_tag(self, tag: Tag, sequence: int, now: Instant) -> None:
+        trade = self._trade
+        if trade and trade.tag.obu_id != tag.obu_id and trade.phase != "reading":
+            self._answer_holding(sequence, trade.tag.obu_id, now)
+            return
+        if self._is_quiet(tag.obu_id, now) and not trade:
+            self._reply(sequence, Stop(tag.obu_id, now.wall))
+            return
+        loops = trade.loops + 1 if trade and trade.tag.obu_id == tag.obu_id and trade.phase == "reading" else 0
+        self._lose_trade("the tag was found anew before the result", now)
+        if loops > LOOPS:
+            self._emit(TagUnreadable(self.device, tag.obu_id, "B2 again and again", 0))
+            self._reply(sequence, Stop(tag.obu_id, now.wall))
+            return
+        self._trades += 1
+        self._trade = _Trade(self._trades, tag, sequence, now.mono + READ_WITHIN, loops=loops)
+        if tag.has_card and not tag.card_error and not tag.locked:
+            self._reply(sequence, GoOn(tag.obu_id, tag.issuer))
+        else:
+            self._decide(self._trade, now)  # there is no more to read
+
+    def _hear_contents(self, contents: Contents, sequence: int, now: Instant) -> None:
+        trade = self._trade
+        if trade is None or trade.tag.obu_id != contents.obu_id:
+            self._reply(sequence, Stop(contents.obu_id, now.wall))
+            return
+        trade.sequence = sequence
+        if trade.phase == "buying":
+            self._answer_holding(sequence, contents.obu_id, now)
+        elif trade.phase == "deciding":
+            trade.hold_at = now.mono + ANSWER_WITHIN
+        else:
+            trade.vehicle = contents.vehicle or trade.vehicle
+            trade.card = contents.card or trade.card
+            if trade.card:
+                self._decide(trade, now)
+            else:
+                self._reply(sequence, GoOn(trade.tag.obu_id, trade.tag.issuer))
+
+    def _decide(self, trade: _Trade, now: Instant) -> None:
+        trade.phase = "deciding"
+        trade.until = now.mono + self.dialect.trade_window
+        trade.hold_at = now.mono + ANSWER_WITHIN
+        self._emit(TagRead(self.device, trade.number, trade.tag, trade.vehicle, trade.card))
+
+    def _hear_result(self, result: Result, sequence: int, now: Instant) -> None:
+        trade, late = self._trade, self._late.get(result.obu_id)
+        self._reply(sequence, GoOn(result.obu_id, trade.tag.issuer if trade else "0" * 16))
+        if trade and trade.debit and _belongs(result, trade.debit):
+            self._trade = None
+            self._tell_done(trade.debit, result, now)
+        elif late is None or now.mono >= late.until or not _belongs(result, late.debit):
+            self._emit(TagUnreadable(self.device, result.obu_id, "B5 that nobody asked for", 0))
+        elif not late.told:
+            self._tell_done(late.debit, result, now)
+
+    def _tell_done(self, debit: Debit, result: Result, now: Instant) -> None:
+        self._late[result.obu_id] = _Late(debit, now.mono + LATE_RESULT, told=True)
+        proof = DebitProof(
+            terminal=result.terminal,
+            terminal_serial=result.terminal_serial,
+            card_serial=result.card_serial,
+            tac=result.tac,
+            trade_type=result.trade_type,
+            algorithm=result.algorithm,
+            at=debit.at,
+            balance=result.balance,
+        )
+        self._emit(DebitDone(self.device, debit.intent, proof))
+
+    def _hear_failed(self, failed: Failed, sequence: int, now: Instant) -> None:
+        trade = self._trade
+        if trade is None or trade.tag.obu_id != failed.obu_id:
+            self._reply(sequence, Stop(failed.obu_id, now.wall))
+        elif trade.phase == "buying":
+            self._lose_trade(f"the antenna reports {failed.command:02X} error {failed.code:02X}", now)
+            self._reply(sequence, Stop(failed.obu_id, now.wall))
+        else:
+            self._emit(TagUnreadable(self.device, failed.obu_id, f"{failed.command:02X}", failed.code))
+            self._reply(sequence, Stop(failed.obu_id, now.wall))
+            self._trade = None
+
+    # --- orders --------------------------------------------------------------------------------------------
+
+    def _order_debit(self, debit: Debit, now: Instant) -> None:
+        trade = self._trade
+        if trade is None or trade.number != debit.trade or trade.phase != "deciding" or trade.card is None:
+            self._emit(DebitNotSent(self.device, debit.intent, "this reading of the tag is over"))
+            return
+        if now.mono >= trade.until:
+            self._emit(DebitNotSent(self.device, debit.intent, "the antenna's trade window is over"))
+            return
+        trade.phase, trade.debit = "buying", debit
+        trade.until, trade.hold_at = now.mono + RESULT_WITHIN, None
+        card = trade.card
+        self._reply(trade.sequence, Purchase(debit.obu_id, card.issuer, debit.fen, debit.at, card.station))
+
+    def _order_release(self, release: Release, now: Instant) -> None:
+        self._quiet = {obu: until for obu, until in self._quiet.items() if until > now.mono}
+        if release.quiet:
+            self._quiet[release.obu_id] = now.mono + release.quiet
+        trade = self._trade
+        if trade and trade.tag.obu_id == release.obu_id and trade.phase != "buying":
+            self._reply(trade.sequence, Stop(release.obu_id, now.wall))
+            self._trade = None
+
+    def _is_quiet(self, obu_id: str, now: Instant) -> bool:
+        return self._quiet.get(obu_id, 0.0) > now.mono
+
+    def _lose_trade(self, reason: str, now: Instant) -> None:
+        """End the trade; if its purchase has left, what became of it is unknown."""
+        trade, self._trade = self._trade, None
+        if trade and trade.debit:
+            self._late[trade.debit.obu_id] = _Late(trade.debit, now.mono + LATE_RESULT, told=False)
+            self._emit(DebitUnknown(self.device, trade.debit.intent, reason))
+
+    # --- speaking ------------------------------------------------------------------------------------------
+
+    def _hold(self, trade: _Trade, now: Instant) -> None:
+        trade.hold_at = None
+        self._answer_holding(trade.sequence, trade.tag.obu_id, now)
+
+    def _answer_holding(self, sequence: int, obu_id: str, now: Instant) -> None:
+        if not self.options.holding:
+            return
+        if self.dialect.holding is None:
+            self._send(self.dialect.framing.reply(sequence, self._count), b"")
+        elif obu_id:
+            self._reply(sequence, Resend(obu_id, now.wall))
+
+    def _reply(self, sequence: int, word: Order) -> None:
+        self._send(self.dialect.framing.reply(sequence, self._count), self.dialect.encode(word))
+
+    def _start(self, word: Order) -> None:
+        self._send(self.dialect.framing.start(self._count), self.dialect.encode(word))
+
+    def _send(self, sequence: int, data: bytes) -> None:
+        self._count += 1
+        self._out.append(Send(self.dialect.framing.encode(sequence, data)))
+
+    def _emit(self, event: ReaderEvent) -> None:
+        self._out.append(Emit(event))
+
+
+def _belongs(result: Result, debit: Debit) -> bool:
+    """Same tag, and the same second in the TAC: that is all that the wire holds."""
+    return result.obu_id == debit.obu_id and result.at == debit.at.replace(microsecond=0)

@@ -1,0 +1,236 @@
+"""The command `etclane`: words in, a line or JSON out, plain sentences on stderr, non-zero on failure."""
+
+import asyncio
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import structlog
+import typer
+
+from gateway import config as site_config
+from gateway import replay as replaying
+from gateway.cli import decode as decoding
+from gateway.cli import show
+from gateway.cli.decode import HexError
+from gateway.config import ConfigError
+from gateway.daemon import clock, serve
+from gateway.ledger import imports, store
+from gateway.ledger.entries import Draft, Moment
+from gateway.ledger.stays import Stays
+from gateway.tariff import engine
+from protocols.errors import ProtocolError
+from protocols.rsu import dialect
+
+DEFAULT_SITE = Path("/etc/etclane/site.toml")
+
+app = typer.Typer(
+    name="etclane",
+    help="ETC 停车场边缘网关 / the edge gateway of an ETC parking lot",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+ledger = typer.Typer(help="账本 / the ledger", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+Site = Annotated[Path, typer.Option("--config", "-c", help="车场配置 / the site's TOML")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs")]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _fail(text: object) -> NoReturn:
+    """One clear text on stderr, and exit code 1."""
+    typer.echo(f"etclane: {text}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    """What a user did wrong ends in a sentence, never in a traceback."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        _fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
+    except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"{error.filename or ''}: {error.strerror or error}")
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="版本 / show the version", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"etclane {installed('etclane')}")
+        raise typer.Exit
+
+
+@app.command(epilog="例 / example: etclane run -c /etc/etclane/site.toml")
+def run(config: Site = DEFAULT_SITE) -> None:
+    """运行网关，直到 SIGTERM / run the gateway until SIGTERM."""
+    with _plainly():
+        site = site_config.load(config)
+        _log_to_stderr()
+        asyncio.run(serve(site))
+
+
+@app.command(epilog="例 / example: etclane demo --keep")
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="最后一辆车之后继续运行 / keep running")] = False,
+) -> None:
+    """演示车场：模拟天线、道闸和平台，真实网关 / a small lot: simulated devices, the real gateway."""
+    # The simulators stand above this floor, so they are started, not imported.
+    words = [sys.executable, "-m", "tools.demo", *(["--keep"] if keep else [])]
+    raise typer.Exit(subprocess.call(words))
+
+
+@app.command(epilog="例 / example: etclane check -c config/demo/site.toml")
+def check(config: Site = DEFAULT_SITE) -> None:
+    """检查配置，一次列出全部错误 / check a configuration: all mistakes at once, with file and line."""
+    with _plainly():
+        site = site_config.load(config)
+    lanes = ", ".join(f"{lane.name} ({lane.role})" for lane in site.rules.lanes.values())
+    typer.echo(f"{config}: 配置正确 / good: {site.options.site.id}, {lanes}; {site.rules.tariff.name}")
+
+
+@app.command(epilog="例 / example: etclane decode --dialect wanji ffff001000000002c4013f41")
+def decode(
+    name: Annotated[str, typer.Option("--dialect", "-d", help="天线协议 / the antenna's dialect")],
+    hex_words: Annotated[
+        list[str] | None, typer.Argument(metavar="[HEX]...", help="十六进制，缺省读标准输入 / or stdin")
+    ] = None,
+) -> None:
+    """解码天线帧，每帧一行 JSON / decode antenna frames, one JSON object per frame."""
+    with _plainly():
+        if name not in dialect.names():
+            _fail(f"没有协议 {name!r}，可用 / no such dialect; there are: {', '.join(dialect.names())}")
+        frames = list(decoding.decode(dialect.load(name), decoding.parse_hex(hex_words or sys.stdin)))
+    for frame in frames:
+        _print_json(frame)
+    if not frames or any("error" in frame for frame in frames):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="例 / example: etclane replay lane1.pcapng -c site.toml --state inside.jsonl")
+def replay(
+    capture: Annotated[Path, typer.Argument(help="抓包文件 / a pcapng capture")],
+    config: Site = DEFAULT_SITE,
+    state: Annotated[Path | None, typer.Option("--state", help="场内车辆 JSON 行 / open stays, JSON lines")] = None,
+) -> None:
+    """重放抓包，打印事件、动作和流水 / replay a capture through the same sessions, cores and ledger."""
+    with _plainly():
+        site = site_config.load(config)
+        prelude = list(imports.parse(state.read_text(encoding="utf-8").splitlines())) if state else []
+        for line in replaying.replay(capture.read_bytes(), site, prelude):
+            _print_json(line)
+
+
+@app.command(
+    epilog="例 / example: etclane fee config/tariffs/lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
+)
+def fee(
+    tariff: Annotated[Path, typer.Argument(help="费率文件 / a tariff's TOML")],
+    entry: Annotated[datetime, typer.Option(help="入场时间 / entry, China time unless it has an offset")],
+    exit_: Annotated[datetime, typer.Option("--exit", help="出场时间 / exit")],
+    vehicle_class: Annotated[int, typer.Option("--class", help="车型 / vehicle class")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """计算停车费 / what a stay costs, line by line."""
+    with _plainly():
+        quote = engine.quote(site_config.load_tariff(tariff), vehicle_class, _in_china(entry), _in_china(exit_))
+    _print_json(quote.to_json()) if as_json else typer.echo(show.receipt(quote))
+
+
+@ledger.command(epilog="例 / example: etclane ledger verify -c site.toml")
+def verify(config: Site = DEFAULT_SITE, as_json: AsJson = False) -> None:
+    """逐条核对哈希链 / recompute every hash; works beside a running gateway."""
+    with _plainly():
+        verdict = store.verify(site_config.load(config).ledger)
+    if as_json:
+        _print_json(show.verdict_json(verdict))
+    else:
+        typer.echo(show.verdict(verdict))
+    if verdict.problems:
+        raise typer.Exit(1)
+
+
+@ledger.command("show", epilog="例 / example: etclane ledger show -c site.toml --after 100 --limit 20")
+def ledger_show(
+    config: Site = DEFAULT_SITE,
+    after: Annotated[int, typer.Option(min=0, help="从此编号之后 / numbers above this")] = 0,
+    limit: Annotated[int, typer.Option(min=-1, help="最多几条，-1 不限 / at most this many")] = -1,
+    as_json: AsJson = False,
+) -> None:
+    """列出流水 / list entries."""
+    with _plainly():
+        entries = store.read(site_config.load(config).ledger, after, limit)
+    for entry in entries:
+        _print_json({**entry.fields, "hash": entry.hash}) if as_json else typer.echo(show.entry(entry))
+
+
+@ledger.command("import", epilog="例 / example: etclane ledger import inside.jsonl -c site.toml")
+def import_stays(
+    file: Annotated[Path, typer.Argument(help="场内车辆 JSON 行 / open stays, JSON lines")],
+    config: Site = DEFAULT_SITE,
+) -> None:
+    """导入启用前已在场内的车辆 / take in cars that were inside before; the gateway must be stopped."""
+    with _plainly():
+        site = site_config.load(config)
+        bodies = list(imports.parse(file.read_text(encoding="utf-8").splitlines()))
+        book = store.Store(site.ledger)
+        try:
+            stays = Stays()
+            for draft in book.drafts():
+                stays.apply(draft)
+            for body in bodies:
+                if stays.of(body.plate, body.color):
+                    _fail(f"{body.plate} 已在场内 / is inside already; nothing was imported")
+            now = clock()
+            moment = Moment(now.wall, now.mono, "import", trusted=True)
+            book.append([Draft(moment, "", replace(body, stay=f"{book.chain}-{body.stay}")) for body in bodies])
+        finally:
+            book.close()
+    typer.echo(f"已导入 {len(bodies)} 辆 / imported {len(bodies)}")
+
+
+def _in_china(at: datetime) -> datetime:
+    return at if at.utcoffset() is not None else at.replace(tzinfo=show.CHINA)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def _log_to_stderr() -> None:
+    """JSON for the journal, coloured lines for a terminal; libraries only when something is wrong."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
+    renderer: Callable[..., str | bytes] = (
+        structlog.dev.ConsoleRenderer()
+        if sys.stderr.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

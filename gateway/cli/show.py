@@ -1,0 +1,71 @@
+"""How the command line shows things to people. Pure: values in, text out."""
+
+from dataclasses import asdict
+from typing import Any
+
+from gateway.ledger.entries import Entry
+from gateway.ledger.store import Verdict
+from gateway.tariff.engine import Line, Quote
+from protocols.rsu.messages import CHINA
+
+__all__ = ["CHINA", "entry", "receipt", "verdict", "verdict_json", "yuan"]
+
+_RULES = {
+    "free": "免费时段 / free",
+    "first": "首段 / first period",
+    "unit": "续时 / further units",
+    "cap": "封顶减免 / over the cap",
+}
+
+
+def yuan(fen: int) -> str:
+    """Fen as yuan with two places; money stays an integer up to here."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02}"
+
+
+def receipt(quote: Quote) -> str:
+    """A quote as a receipt."""
+    head = [
+        f"费率 / tariff  {quote.tariff_id} ({quote.version}), {quote.price_class}",
+        f"入场 / entry   {quote.entry:%Y-%m-%d %H:%M:%S}",
+        f"出场 / exit    {quote.exit:%Y-%m-%d %H:%M:%S}",
+    ]
+    total = f"{'合计 / total':<34}{yuan(quote.total):>10} 元 yuan"
+    return "\n".join([*head, *(_line(line) for line in quote.lines), total])
+
+
+def _line(line: Line) -> str:
+    return f"  {_RULES[line.rule]:<22} {line.units:>5} x {yuan(line.unit_fen):>8} = {yuan(line.fen):>9}"
+
+
+def verdict(found: Verdict) -> str:
+    """What `ledger verify` found."""
+    head = f"{found.entries} 条 / entries, chains {' '.join(found.chains) or '-'}, head {found.head[:16]}"
+    if not found.problems:
+        return f"{head}: 完好 / clean"
+    faults = [f"  {number}: {what}" for number, what in found.problems]
+    return "\n".join([f"{head}: {len(found.problems)} 处错误 / problems", *faults])
+
+
+def verdict_json(found: Verdict) -> dict[str, object]:
+    """The same for programs."""
+    return {**asdict(found), "clean": not found.problems}
+
+
+def entry(said: Entry) -> str:
+    """One entry on one line: number, time, lane, kind, body."""
+    fields: dict[str, Any] = dict(said.fields)
+    body = ", ".join(f"{key} {_short(value)}" for key, value in fields["body"].items() if value not in ("", None))
+    doubt = "" if fields["trusted"] else " (时钟不可信 / clock not trusted)"
+    return f"{said.number:>7} {fields['wall'][:19]} {fields['lane'] or '-':<8} {said.kind:<16} {body}{doubt}"
+
+
+def _short(value: object) -> str:
+    match value:
+        case {"total": int(total), "tariff_id": str(tariff)}:
+            return f"{yuan(total)} by {tariff}"
+        case dict():
+            return " ".join(f"{key}={part}" for key, part in value.items())
+        case _:
+            return str(value)

@@ -1,0 +1,185 @@
+"""Start, run, stop: the event loop around the runner, the devices and the uplinks. Decides nothing."""
+
+import asyncio
+import secrets
+import signal
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from random import Random
+from typing import Any
+
+import structlog
+
+from drivers.barrier.modbus import ModbusBarrier
+from drivers.barrier.session import BarrierSession
+from drivers.ports import BarrierOrder, CloseBarrier, DeviceEvent, DeviceOrder, Instant, OpenBarrier, Show
+from drivers.reader.antenna import Antenna
+from drivers.reader.session import ReaderSession
+from drivers.transport import Transport
+from gateway.config import Config
+from gateway.ledger.entries import Booted, Entry
+from gateway.ledger.stays import Stays
+from gateway.ledger.store import Store
+from gateway.ledger.writer import Writer
+from gateway.runner import Runner
+from gateway.uplink import mqtt
+from protocols.rsu import dialect
+from protocols.rsu.messages import CHINA
+
+log = structlog.get_logger()
+
+BUILT = datetime(2026, 11, 1, tzinfo=UTC)
+"""A clock that says earlier than this is not trusted: lane PCs with an empty battery start in the past."""
+
+
+def clock() -> Instant:
+    """Now, in China's civil time."""
+    return Instant(datetime.now(CHINA), time.monotonic())
+
+
+def begin(store: Store) -> tuple[Stays, datetime]:
+    """What the ledger says so far, and a wall time that is certainly past."""
+    stays, floor = Stays(), BUILT
+    for draft in store.drafts():
+        stays.apply(draft)
+        if draft.at.trusted:
+            floor = max(floor, draft.at.wall)
+    return stays, floor
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One gateway at work, from `run` until `stop` is set."""
+
+    config: Config
+    store: Store
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _runner: Runner = field(init=False)
+    _antennas: dict[str, Antenna] = field(default_factory=dict)
+    _barriers: dict[str, asyncio.Queue[BarrierOrder]] = field(default_factory=dict)
+    _appended: list[Callable[[int], None]] = field(default_factory=list)
+    _timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Serve until `stop` is set, or a part of the daemon fails, which ends it as a whole."""
+        stays, floor = begin(self.store)
+        writer = Writer(self.store, self._on_fault)
+        self._runner = Runner(
+            rules=self.config.rules,
+            stays=stays,
+            boot=secrets.token_hex(4),
+            submit=lambda drafts, done: writer.submit(drafts, lambda entries: self._durable(entries, done)),
+            send=self._send,
+            floor=floor,
+        )
+        tariff = self.config.rules.tariff
+        booted = Booted(version("etclane"), self.config.digest, f"{tariff.id} {tariff.content_hash}")
+        self._runner.start(booted, clock())
+        log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(stays.open))
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(part) for part in self._parts(writer)]
+                await self.stop.wait()
+                for task in tasks:
+                    task.cancel()
+        finally:
+            if self._timer:
+                self._timer.cancel()
+            await writer.close()
+            log.info("stopped")
+
+    def _parts(self, writer: Writer) -> list[Coroutine[Any, Any, None]]:
+        return [*self._start_antennas(), *self._start_barriers(), *self._start_uplinks(writer)]
+
+    def _start_antennas(self) -> list[Coroutine[Any, Any, None]]:
+        parts = []
+        for reader in self.config.options.reader:
+            lane = self.config.rules.lane_of(reader.name)
+            entry = lane is not None and self.config.rules.lanes[lane].role == "entry"
+            session = ReaderSession(reader.name, dialect.load(reader.dialect), reader, entry=entry)
+            antenna = Antenna(session, self._on_event, clock)
+            self._antennas[reader.name] = antenna
+            parts.append(antenna.run(Transport(reader.port, antenna.feed, _untapped, Random())))
+        return parts
+
+    def _start_barriers(self) -> list[Coroutine[Any, Any, None]]:
+        parts = []
+        for barrier in self.config.options.barrier:
+            session = BarrierSession(barrier.name, self.config.profiles[barrier.name])
+            orders: asyncio.Queue[BarrierOrder] = asyncio.Queue()
+            self._barriers[barrier.name] = orders
+            shell = ModbusBarrier(
+                session, barrier.port, barrier.unit, orders, self._on_event, time.monotonic, Random()
+            )
+            parts.append(shell.run())
+        return parts
+
+    def _start_uplinks(self, writer: Writer) -> list[Coroutine[Any, Any, None]]:
+        parts = []
+        for options in self.config.options.uplink:
+            uplink = mqtt.Uplink(options, self.config.options.site.id, writer)
+            self._appended.append(uplink.appended)
+            parts.append(uplink.run())
+        return parts
+
+    # --- between runner and devices ------------------------------------------------------------------------
+
+    def _on_event(self, event: DeviceEvent) -> None:
+        log.info("event", **_said(event))
+        self._runner.on(event, clock())
+        self._set_timer()
+
+    def _on_due(self) -> None:
+        self._runner.due(clock())
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        deadline = self._runner.deadline
+        self._timer = None
+        if deadline is not None:
+            wait = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._on_due)
+
+    def _send(self, order: DeviceOrder | Show) -> None:
+        log.info("order", **_said(order))
+        match order:
+            case Show():
+                pass  # there is no display driver yet: the words stand in the log
+            case OpenBarrier() | CloseBarrier():
+                self._barriers[order.device].put_nowait(order)
+            case _:
+                self._antennas[order.device].order(order)
+
+    def _durable(self, entries: list[Entry], done: Callable[[list[Entry]], None]) -> None:
+        done(entries)
+        for tell in self._appended:
+            tell(entries[-1].number)
+
+    def _on_fault(self, fault: str | None) -> None:
+        log.error("ledger cannot write / 账本无法写入", error=fault) if fault else log.info("ledger writes again")
+        self._runner.ledger_fault = fault
+
+
+def _said(what: object) -> dict[str, object]:
+    name = type(what).__name__
+    return {"what": name, **{key: getattr(what, key) for key in getattr(what, "__dataclass_fields__", ())}}
+
+
+def _untapped(_outbound: bool, _data: bytes) -> None:  # noqa: FBT001  the tap's own signature
+    """Nothing records this port."""
+
+
+async def serve(config: Config) -> None:
+    """Run a site until SIGTERM or SIGINT. Raises LedgerError if its ledger cannot be used."""
+    daemon = Daemon(config, Store(config.ledger))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, daemon.stop.set)
+    with suppress(asyncio.CancelledError):
+        await daemon.run()

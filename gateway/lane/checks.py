@@ -1,0 +1,92 @@
+"""May this tag pass, and may it be debited: checks before any order, each with the words for the driver.
+
+Dates count inclusive of both ends (domain 4.4 item 11). Sources: rsu-protocol 11.3, gbt20851 5.3, domain 6.3.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from drivers.ports import TagRead
+from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why not: a code for the record, words for the display."""
+
+    code: str
+    zh: str
+    en: str
+    detail: str = ""
+
+
+REMOVED = Refusal("tag removed", "标签被拆卸，请走人工通道", "Tag was removed")
+LOCKED = Refusal("tag locked", "标签已锁定，请走人工通道", "Tag is locked")
+NO_CARD = Refusal("no card", "未插卡，请插入ETC卡", "No card in the tag")
+CARD_ERROR = Refusal("card error", "卡片异常，请重新插卡", "Card error")
+UNREADABLE = Refusal("unreadable", "标签读取失败，请走人工通道", "Tag cannot be read")
+TAG_EXPIRED = Refusal("tag expired", "标签已过期", "Tag has expired")
+TAG_NOT_STARTED = Refusal("tag not valid yet", "标签未启用", "Tag is not valid yet")
+CARD_EXPIRED = Refusal("card expired", "ETC卡已过期", "Card has expired")
+CARD_NOT_STARTED = Refusal("card not valid yet", "ETC卡未启用", "Card is not valid yet")
+ISSUER = Refusal("wrong issuer", "卡签发行方不一致", "Card and tag have different issuers")
+PLATE = Refusal("plate differs", "卡签车牌不一致", "Card and tag name different plates")
+NO_STAY = Refusal("no entry record", "无入场记录，请联系管理员", "No entry record")
+CEILING = Refusal("over the ceiling", "金额超限，请联系管理员", "Amount is over the limit")
+BALANCE = Refusal("balance too low", "余额不足，请用其他方式缴费", "Balance is too low")
+CLOCK = Refusal("clock not trusted", "时钟异常，请联系管理员", "The clock is not trusted")
+IN_DOUBT = Refusal("earlier debit unresolved", "上次扣费待核实，请联系管理员", "An earlier debit is unresolved")
+LEDGER = Refusal("ledger cannot write", "设备故障，请联系管理员", "Out of service")
+
+
+def unfit(read: TagRead, today: date) -> Refusal | None:
+    """The first reason why this tag is not to be dealt with at all, None if there is none."""
+    return next(_unfit(read, today), None)
+
+
+def _unfit(read: TagRead, today: date) -> Iterator[Refusal]:
+    tag, card = read.tag, read.card
+    flags = (
+        (tag.removed, REMOVED),
+        (tag.locked, LOCKED),
+        (not tag.has_card, NO_CARD),
+        (tag.card_error, CARD_ERROR),
+    )
+    yield from (refusal for wrong, refusal in flags if wrong)
+    if card is None or read.vehicle is None:
+        yield UNREADABLE
+        return
+    yield from _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
+    yield from _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
+    yield from _identity(tag, card, read.vehicle)
+
+
+def _dates(first: date | None, last: date | None, today: date, early: Refusal, late: Refusal) -> Iterator[Refusal]:
+    """A date that no calendar knows is no validity."""
+    if first is None or today < first:
+        yield early
+    if last is None or today > last:
+        yield late
+
+
+def _identity(tag: Tag, card: Card, vehicle: Vehicle) -> Iterator[Refusal]:
+    """Issuer by its first 4 bytes, unless the card names none (LIPKU, rsu-protocol 11.3); plate unless empty."""
+    if int(card.issuer, 16) and card.issuer[:8] != tag.issuer[:8]:
+        yield ISSUER
+    if card.plate and card.plate != vehicle.plate:
+        yield PLATE
+
+
+def undebitable(card: Card, fen: int, ceiling: int, *, clock_trusted: bool) -> Refusal | None:
+    """Why this amount is not to be taken from this card, None if it may be.
+
+    Only a stored-value card is limited by its balance; a credit card's is a counter (gbt20851 0 item 8).
+    """
+    if not clock_trusted:
+        return CLOCK
+    if fen > ceiling:
+        return CEILING
+    if card.kind == STORED_VALUE and card.balance < fen:
+        return BALANCE
+    return None

@@ -1,0 +1,80 @@
+"""From the opening of the barrier to the arm being down again: when to close, and when never (law 6). Pure.
+
+The arm is told to close only when a car was seen on the loop and has left it, or when nobody came; and only while
+the loop is known to be free. Unknown counts as occupied.
+"""
+
+from dataclasses import replace
+
+from drivers.ports import CloseBarrier, CloseRefused, OpenBarrier
+from gateway.lane.state import Action, Closing, Do, Idle, Lane, LaneRules, Passing, Record
+from gateway.ledger.entries import Alarm, Body, PassageEnded
+
+PASSED, NOBODY, STUCK = "passed", "nobody came", "still under the arm"
+
+
+def begin(rules: LaneRules, lane: Lane, stay: str, reason: Body, now: float) -> tuple[Lane, list[Action]]:
+    """Open for this stay, once its reason is durable (law 3)."""
+    phase = Passing(stay, now + rules.pass_within, seen=bool(lane.occupied))
+    return replace(lane, phase=phase), [Do(OpenBarrier(rules.barrier), after=reason)]
+
+
+def loop(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
+    """The presence input has changed; `lane.occupied` is what it is now."""
+    match lane.phase:
+        case Passing() as passing if lane.occupied:
+            return replace(lane, phase=replace(passing, seen=True, clear_at=None)), []
+        case Passing(seen=True) as passing if lane.occupied is False:
+            return replace(lane, phase=replace(passing, clear_at=now + rules.clear_after)), []
+        case Passing() as passing:
+            return replace(lane, phase=replace(passing, clear_at=None)), []
+        case Idle(arm_left_up=True) if lane.occupied is False:
+            return _close(rules, lane, "", now)
+        case _:
+            return lane, []
+
+
+def arm_down(lane: Lane) -> tuple[Lane, list[Action]]:
+    """The arm's own switch says closed."""
+    return (replace(lane, phase=Idle()), []) if isinstance(lane.phase, Closing) else (lane, [])
+
+
+def refused(rules: LaneRules, lane: Lane, event: CloseRefused, now: float) -> tuple[Lane, list[Action]]:
+    """The driver saw something under the arm and did not close: wait for the loop once more."""
+    if not isinstance(lane.phase, Closing):
+        return lane, []
+    passing = Passing(lane.phase.stay, now + rules.pass_within, seen=True)
+    return replace(lane, phase=passing), [Record(Alarm("close refused", event.reason))]
+
+
+def due(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
+    """A time has come."""
+    match lane.phase:
+        case Passing(stay=stay, clear_at=at) if at is not None and now >= at and lane.occupied is False:
+            lane, actions = _close(rules, lane, stay, now)
+            return lane, [Record(PassageEnded(stay, PASSED)), *actions]
+        case Passing(stay=stay, until=until) if now >= until and lane.occupied is False:
+            lane, actions = _close(rules, lane, stay, now)
+            return lane, [Record(PassageEnded(stay, NOBODY)), *actions]
+        case Passing(stay=stay, until=until) if now >= until:
+            return replace(lane, phase=Idle(arm_left_up=True)), [Record(PassageEnded(stay, STUCK))]
+        case Closing(until=until) if now >= until:
+            alarm = () if lane.arm_closed is None else (Record(Alarm("arm did not close", "")),)
+            return replace(lane, phase=Idle()), [*alarm]
+        case _:
+            return lane, []
+
+
+def deadline(lane: Lane) -> float | None:
+    """When `due` wants to be asked."""
+    match lane.phase:
+        case Passing(until=until, clear_at=clear_at):
+            return until if clear_at is None or lane.occupied is not False else min(until, clear_at)
+        case Closing(until=until):
+            return until
+        case _:
+            return None
+
+
+def _close(rules: LaneRules, lane: Lane, stay: str, now: float) -> tuple[Lane, list[Action]]:
+    return replace(lane, phase=Closing(stay, now + rules.arm_within)), [Do(CloseBarrier(rules.barrier))]

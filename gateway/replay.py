@@ -1,0 +1,248 @@
+"""A recorded session once more, through the same sessions, cores and ledger, on the capture's own clock.
+
+Capture, configuration and prelude are all the inputs: the clock is the packets', boot and chain id come from
+the capture's hash, and durability is immediate. So the same input gives the same lines, byte for byte.
+
+What this gateway would send is compared with what the recorded PC sent. Where they differ, the line says `diverged`,
+and what the antenna answered to the other order is not taken as an answer to ours: frames are skipped until the
+antenna begins anew. Left out of the comparison are sequence bytes, C0 and the times in C2 (both are the recorded
+PC's own business) and holding answers (here nothing is ever waited for).
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from drivers.link import Connected, Emit, Send, Tick
+from drivers.ports import CloseBarrier, DeviceEvent, DeviceOrder, Instant, OpenBarrier, Show
+from drivers.reader.session import ReaderInput, ReaderSession
+from gateway.config import Config
+from gateway.ledger.entries import Booted, Draft, Entry, Moment, StayImported
+from gateway.ledger.stays import Stays
+from gateway.ledger.store import Store
+from gateway.runner import Runner
+from protocols import pcapng
+from protocols.errors import CaptureError, MessageError
+from protocols.pcapng import Packet
+from protocols.rsu import dialect
+from protocols.rsu.dialect import Dialect
+from protocols.rsu.framing import Frame, Framer, Noise
+from protocols.rsu.messages import CHINA, Heartbeat, Init, Order, Report, Resend, Status, Stop, TagSeen
+
+Line = dict[str, object]
+Words = tuple[Order | Report, ...]
+
+
+def replay(capture: bytes, config: Config, prelude: Sequence[StayImported]) -> Iterator[Line]:
+    """The lines that a replay prints. Raises CaptureError if the capture cannot be read or fits no reader."""
+    packets = pcapng.read(capture).packets
+    if not packets:
+        raise CaptureError("the capture holds no packet / 抓包中没有数据")
+    known = {reader.name for reader in config.options.reader}
+    strange = {packet.interface for packet in packets} - known
+    if strange:
+        raise CaptureError(
+            f"interfaces {', '.join(sorted(strange))} are no [[reader]] of the configuration; "
+            f"there are {', '.join(sorted(known))} / 抓包接口与配置中的天线名称不符"
+        )
+    identity = hashlib.sha256(capture).hexdigest()
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "ledger.db", chain=identity[:16])
+        try:
+            yield from _Replay(config, store, identity[16:24], packets[0].time_ns).run(packets, prelude)
+        finally:
+            store.close()
+
+
+@dataclass(slots=True)
+class _Port:
+    """One reader of the capture: its session, and what it would have said that the capture has not shown yet."""
+
+    session: ReaderSession
+    inbound: Framer
+    outbound: Framer
+    said: deque[Words] = field(default_factory=deque)
+    diverged: bool = False
+
+    @property
+    def dialect(self) -> Dialect:
+        return self.session.dialect
+
+    def words(self, data: bytes) -> Words:
+        """What a frame's DATA says, as far as it is compared."""
+        try:
+            heard = self.dialect.hear(self.dialect.decode(data)) if data else ()
+        except MessageError:
+            return ()
+        return tuple(_comparable(word) for word in heard if not isinstance(word, Resend))
+
+
+@dataclass(slots=True)
+class _Replay:
+    config: Config
+    store: Store
+    boot: str
+    start_ns: int
+    lines: list[Line] = field(default_factory=list)
+    ports: dict[str, _Port] = field(default_factory=dict)
+    runner: Runner = field(init=False)
+    now: Instant = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now = self._at(0.0)
+
+    def run(self, packets: Sequence[Packet], prelude: Sequence[StayImported]) -> Iterator[Line]:
+        self._begin(prelude)
+        for packet in packets:
+            self._pass_time((packet.time_ns - self.start_ns) / 1e9)
+            self._packet(packet)
+            yield from self._flush()
+        for port in self.ports.values():
+            self._compare_rest(port)
+        yield from self._flush()
+
+    def _begin(self, prelude: Sequence[StayImported]) -> None:
+        stays = Stays()
+        rules, wall = self.config.rules, self.now.wall
+        self.runner = Runner(rules, stays, self.boot, self._submit, self._send, floor=wall)
+        moment = Moment(wall, 0.0, self.boot, trusted=True)
+        drafts = [Draft(moment, "", stay) for stay in prelude]
+        for draft in drafts:
+            stays.apply(draft)
+        if drafts:
+            self._submit(drafts, lambda _entries: None)
+        self.runner.start(Booted("replay", self.config.digest, rules.tariff.content_hash), self.now)
+        for options in self.config.options.reader:
+            spoken = dialect.load(options.dialect)
+            lane = rules.lane_of(options.name)
+            entry = lane is not None and rules.lanes[lane].role == "entry"
+            session = ReaderSession(options.name, spoken, options, entry=entry)
+            self.ports[options.name] = _Port(session, spoken.framing.framer(), spoken.framing.framer())
+
+    # --- time and packets ----------------------------------------------------------------------------------
+
+    def _at(self, mono: float) -> Instant:
+        """The capture's own clock, this long after its first packet."""
+        first = datetime.fromtimestamp(self.start_ns // 1_000_000_000, CHINA)
+        return Instant(first + timedelta(microseconds=self.start_ns // 1000 % 1_000_000, seconds=mono), mono)
+
+    def _pass_time(self, until: float) -> None:
+        """Give every session and the cores the ticks that they want up to here, in order."""
+        while True:
+            wanted = [(at, name) for name, port in self.ports.items() if (at := port.session.deadline) is not None]
+            if (at := self.runner.deadline) is not None:
+                wanted.append((at, ""))
+            due, name = min(wanted, default=(until, ""))
+            if due >= until:
+                break
+            self.now = self._at(max(due, self.now.mono))
+            if name:
+                self._feed(self.ports[name], Tick())
+            else:
+                self.runner.due(self.now)
+        self.now = self._at(until)
+
+    def _packet(self, packet: Packet) -> None:
+        port = self.ports[packet.interface]
+        if port.session.deadline is None:
+            self._feed(port, Connected())
+        framer = port.outbound if packet.outbound else port.inbound
+        for found in framer.feed(packet.data):
+            if not packet.outbound:
+                self._inbound(port, found)
+            elif isinstance(found, Frame):
+                self._outbound(port, port.words(found.data))
+
+    def _inbound(self, port: _Port, found: Frame | Noise) -> None:
+        words = port.words(found.data) if isinstance(found, Frame) else ()
+        if port.diverged:
+            if not any(isinstance(word, Status | Heartbeat | TagSeen) for word in words):
+                self._say("skipped", {"reader": port.session.device, "words": words})
+                return
+            port.diverged = False
+            port.said.clear()
+        self._feed(port, found.raw)
+
+    def _outbound(self, port: _Port, recorded: Words) -> None:
+        if not recorded or port.diverged:
+            return
+        ours = port.said.popleft() if port.said else ()
+        if ours != recorded:
+            self._diverge(port, ours, recorded)
+
+    def _compare_rest(self, port: _Port) -> None:
+        if port.said and not port.diverged:
+            self._diverge(port, port.said[0], ())
+
+    def _diverge(self, port: _Port, ours: Words, recorded: Words) -> None:
+        port.diverged = True
+        port.said.clear()
+        self._say("diverged", {"reader": port.session.device, "ours": ours, "recorded": recorded})
+
+    # --- between sessions, runner and ledger ---------------------------------------------------------------
+
+    def _feed(self, port: _Port, what: ReaderInput) -> None:
+        for output in port.session.on(what, self.now):
+            match output:
+                case Send(data):
+                    (frame,) = port.dialect.framing.framer().feed(data)
+                    if isinstance(frame, Frame) and (words := port.words(frame.data)):
+                        port.said.append(words)
+                case Emit(event):
+                    self._event(event)
+                case _:
+                    self._say("drop", {"reader": port.session.device})
+
+    def _event(self, event: DeviceEvent) -> None:
+        self._say("event", event)
+        self.runner.on(event, self.now)
+
+    def _send(self, order: DeviceOrder | Show) -> None:
+        self._say("action", order)
+        if not isinstance(order, OpenBarrier | CloseBarrier | Show):
+            self._feed(self.ports[order.device], order)
+
+    def _submit(self, drafts: Sequence[Draft], done: Callable[[list[Entry]], None]) -> None:
+        entries = self.store.append(drafts)
+        at = self.now.wall.isoformat()
+        self.lines += [{"at": at, "entry": {**entry.fields, "hash": entry.hash}} for entry in entries]
+        done(entries)
+
+    def _say(self, kind: str, what: object) -> None:
+        self.lines.append({"at": self.now.wall.isoformat(), kind: _plain(what)})
+
+    def _flush(self) -> Iterator[Line]:
+        yield from self.lines
+        self.lines = []
+
+
+def _comparable(word: Order | Report) -> Order | Report:
+    match word:
+        case Init():
+            return Init(datetime.min, entry=True, tx_power=0, channel=1)  # noqa: DTZ901  a placeholder for no time
+        case Stop():
+            return replace(word, at=None)
+        case _:
+            return word
+
+
+def _plain(value: object) -> object:
+    """A dataclass and what is in it as JSON types."""
+    match value:
+        case bytes():
+            return value.hex()
+        case datetime() | date():
+            return value.isoformat()
+        case tuple() | list():
+            return [_plain(part) for part in value]
+        case dict():
+            return {key: _plain(part) for key, part in value.items()}
+        case _ if is_dataclass(value):
+            said = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+            return {"what": type(value).__name__, **said}
+        case _:
+            return value

@@ -1,0 +1,102 @@
+"""Feeds the cores and carries out what they decide: gathers facts, writes, and releases what waited for durability.
+
+Synchronous, without a clock, a loop or a file of its own: the daemon, a replay and a simulation run the same one.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from drivers.ports import DeviceEvent, DeviceOrder, Instant, Show
+from gateway.lane.state import Do, Record
+from gateway.ledger.entries import Booted, ClockStepped, Draft, Entry, Moment
+from gateway.ledger.stays import Stays
+from gateway.site import Actions, Site, SiteRules, gather
+
+STEP = 2.0
+"""Seconds by which the wall clock must move against the monotonic one to be called stepped, not slewed."""
+
+Submit = Callable[[Sequence[Draft], Callable[[list[Entry]], None]], None]
+"""Writes drafts as one group; calls back when they are durable."""
+
+
+@dataclass(slots=True)
+class Runner:
+    """One site at work. `submit` takes the drafts, `send` the orders; `boot` names this run and begins every id.
+
+    `ledger_fault` is set from outside while nothing can be made durable. `floor` is a wall time that is certainly
+    past (the newest entry's): a clock before it is not trusted.
+    """
+
+    rules: SiteRules
+    stays: Stays
+    boot: str
+    submit: Submit
+    send: Callable[[DeviceOrder | Show], None]
+    floor: datetime
+    ledger_fault: str | None = None
+    site: Site = field(init=False)
+    _ids: int = 0
+    _last: Instant | None = None
+
+    def __post_init__(self) -> None:
+        self.site = Site(self.rules)
+
+    def start(self, booted: Booted, now: Instant) -> None:
+        """Record the start, and what the last run left open."""
+        moment = self._moment(now)
+        self._carry_out([("", Record(booted)), *self.site.boot(self.stays.begun())], moment)
+
+    def on(self, event: DeviceEvent, now: Instant) -> None:
+        """Take one event of a device."""
+        moment = self._moment(now)
+        facts = gather(self.rules, self.stays, event, moment, fresh=self._fresh(), ledger_fault=self.ledger_fault)
+        self._carry_out(self.site.on(event, facts, moment), moment)
+
+    def due(self, now: Instant) -> None:
+        """`deadline` has come."""
+        moment = self._moment(now)
+        facts = gather(self.rules, self.stays, None, moment, fresh=self._fresh(), ledger_fault=self.ledger_fault)
+        self._carry_out(self.site.due(facts, moment), moment)
+
+    @property
+    def deadline(self) -> float | None:
+        """When `due` wants to be called, monotonic."""
+        return self.site.deadline
+
+    def _carry_out(self, actions: Actions, moment: Moment) -> None:
+        """Orders that wait for nothing first; then the records as one group, and behind each what waited for it."""
+        for _, action in actions:
+            if isinstance(action, Do) and action.after is None:
+                self.send(action.order)
+        drafts = list(_drafts(actions, moment))
+        if not drafts:
+            return
+        for draft in drafts:
+            self.stays.apply(draft)
+        waiting = [action for _, action in actions if isinstance(action, Do) and action.after is not None]
+        self.submit(drafts, lambda _entries: self._release(waiting))
+
+    def _release(self, waiting: Sequence[Do]) -> None:
+        for action in waiting:
+            self.send(action.order)
+
+    def _fresh(self) -> str:
+        self._ids += 1
+        return f"{self.boot}-{self._ids}"
+
+    def _moment(self, now: Instant) -> Moment:
+        """This instant for the record; a step of the wall clock is recorded before anything is decided (law 10)."""
+        before, self._last = self._last or now, now
+        step = (now.wall - before.wall) - timedelta(seconds=now.mono - before.mono)
+        moment = Moment(now.wall, now.mono, self.boot, now.wall >= self.floor)
+        if abs(step.total_seconds()) >= STEP:
+            stepped = ClockStepped(round(step.total_seconds(), 3))
+            self._carry_out([("", Record(stepped))], moment)
+        return moment
+
+
+def _drafts(actions: Actions, moment: Moment) -> Iterator[Draft]:
+    for lane, action in actions:
+        if isinstance(action, Record):
+            yield Draft(moment, lane, action.body)
