@@ -25,8 +25,9 @@ from gateway.ledger.entries import Booted, Entry
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.ledger.writer import Writer
+from gateway.plain import plain
 from gateway.runner import Runner
-from gateway.uplink import mqtt
+from gateway.uplink.mqtt import Uplink
 from protocols.rsu import dialect
 from protocols.rsu.messages import CHINA
 
@@ -34,6 +35,9 @@ log = structlog.get_logger()
 
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)
 """A clock that says earlier than this is not trusted: lane PCs with an empty battery start in the past."""
+
+
+Parts = list[Coroutine[Any, Any, None]]
 
 
 def clock() -> Instant:
@@ -92,11 +96,11 @@ class Daemon:
             await writer.close()
             log.info("stopped")
 
-    def _parts(self, writer: Writer) -> list[Coroutine[Any, Any, None]]:
+    def _parts(self, writer: Writer) -> Parts:
         return [*self._start_antennas(), *self._start_barriers(), *self._start_uplinks(writer)]
 
-    def _start_antennas(self) -> list[Coroutine[Any, Any, None]]:
-        parts = []
+    def _start_antennas(self) -> Parts:
+        parts: Parts = []
         for reader in self.config.options.reader:
             lane = self.config.rules.lane_of(reader.name)
             entry = lane is not None and self.config.rules.lanes[lane].role == "entry"
@@ -106,8 +110,8 @@ class Daemon:
             parts.append(antenna.run(Transport(reader.port, antenna.feed, _untapped, Random())))
         return parts
 
-    def _start_barriers(self) -> list[Coroutine[Any, Any, None]]:
-        parts = []
+    def _start_barriers(self) -> Parts:
+        parts: Parts = []
         for barrier in self.config.options.barrier:
             session = BarrierSession(barrier.name, self.config.profiles[barrier.name])
             orders: asyncio.Queue[BarrierOrder] = asyncio.Queue()
@@ -118,10 +122,10 @@ class Daemon:
             parts.append(shell.run())
         return parts
 
-    def _start_uplinks(self, writer: Writer) -> list[Coroutine[Any, Any, None]]:
-        parts = []
+    def _start_uplinks(self, writer: Writer) -> Parts:
+        parts: Parts = []
         for options in self.config.options.uplink:
-            uplink = mqtt.Uplink(options, self.config.options.site.id, writer)
+            uplink = Uplink(options, self.config.options.site.id, writer, lambda _status: None, Random())
             self._appended.append(uplink.appended)
             parts.append(uplink.run())
         return parts
@@ -129,7 +133,7 @@ class Daemon:
     # --- between runner and devices ------------------------------------------------------------------------
 
     def _on_event(self, event: DeviceEvent) -> None:
-        log.info("event", **_said(event))
+        log.info("event", event=plain(event))
         self._runner.on(event, clock())
         self._set_timer()
 
@@ -147,7 +151,7 @@ class Daemon:
             self._timer = asyncio.get_running_loop().call_later(wait, self._on_due)
 
     def _send(self, order: DeviceOrder | Show) -> None:
-        log.info("order", **_said(order))
+        log.info("order", order=plain(order))
         match order:
             case Show():
                 pass  # there is no display driver yet: the words stand in the log
@@ -164,11 +168,6 @@ class Daemon:
     def _on_fault(self, fault: str | None) -> None:
         log.error("ledger cannot write / 账本无法写入", error=fault) if fault else log.info("ledger writes again")
         self._runner.ledger_fault = fault
-
-
-def _said(what: object) -> dict[str, object]:
-    name = type(what).__name__
-    return {"what": name, **{key: getattr(what, key) for key in getattr(what, "__dataclass_fields__", ())}}
 
 
 def _untapped(_outbound: bool, _data: bytes) -> None:  # noqa: FBT001  the tap's own signature

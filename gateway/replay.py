@@ -1,7 +1,7 @@
 """A recorded session once more, through the same sessions, cores and ledger, on the capture's own clock.
 
-Capture, configuration and prelude are all the inputs: the clock is the packets', boot and chain id come from
-the capture's hash, and durability is immediate. So the same input gives the same lines, byte for byte.
+Capture, configuration and prelude are all the inputs: the clock is the packets', boot and chain id come from the
+capture's hash, and durability is immediate. So the same input gives the same lines, byte for byte.
 
 What this gateway would send is compared with what the recorded PC sent. Where they differ, the line says `diverged`,
 and what the antenna answered to the other order is not taken as an answer to ours: frames are skipped until the
@@ -12,8 +12,8 @@ PC's own business) and holding answers (here nothing is ever waited for).
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +24,7 @@ from gateway.config import Config
 from gateway.ledger.entries import Booted, Draft, Entry, Moment, StayImported
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
+from gateway.plain import plain
 from gateway.runner import Runner
 from protocols import pcapng
 from protocols.errors import CaptureError, MessageError
@@ -213,7 +214,7 @@ class _Replay:
         done(entries)
 
     def _say(self, kind: str, what: object) -> None:
-        self.lines.append({"at": self.now.wall.isoformat(), kind: _plain(what)})
+        self.lines.append({"at": self.now.wall.isoformat(), kind: plain(what)})
 
     def _flush(self) -> Iterator[Line]:
         yield from self.lines
@@ -228,21 +229,3 @@ def _comparable(word: Order | Report) -> Order | Report:
             return replace(word, at=None)
         case _:
             return word
-
-
-def _plain(value: object) -> object:
-    """A dataclass and what is in it as JSON types."""
-    match value:
-        case bytes():
-            return value.hex()
-        case datetime() | date():
-            return value.isoformat()
-        case tuple() | list():
-            return [_plain(part) for part in value]
-        case dict():
-            return {key: _plain(part) for key, part in value.items()}
-        case _ if is_dataclass(value):
-            said = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
-            return {"what": type(value).__name__, **said}
-        case _:
-            return value

@@ -1,0 +1,649 @@
+"""The antenna's rules, with a lane PC played in the dialect's words on a virtual clock."""
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocols.errors import MessageError
+from protocols.obu.values import CREDIT
+from protocols.rsu import messages
+from protocols.rsu.dialect import Dialect, load
+from protocols.rsu.framing import Frame, Noise
+from protocols.rsu.messages import (
+    CHINA,
+    Contents,
+    Failed,
+    GoOn,
+    Heartbeat,
+    Init,
+    Order,
+    Purchase,
+    Report,
+    Resend,
+    Result,
+    Status,
+    Stop,
+    TagSeen,
+)
+from tools.cards import DEFECTS, CardRefused, SimulatedTag, make_tag, plate_number, stand_in_tac, truth
+from tools.rsu import FAULTS, HELP, Antenna, Faults, Shell, serve_tcp
+
+NOW = datetime(2026, 3, 1, 8, 30, 5, tzinfo=CHINA)
+PLATE = "测A00001"
+NO_OBU = "00000000"
+
+
+class Pc:
+    """A lane PC and its antenna at the ends of one wire; `now` moves only by `wait`."""
+
+    def __init__(self, dialect: Dialect, **options: object) -> None:
+        self.dialect = dialect
+        self.antenna = Antenna(dialect, trade_time=0.15, search_again=0.5, **options)
+        self.now = 1000.0
+        self.frames: list[tuple[float, Frame]] = []
+        self.noise: list[Noise] = []
+        self.chunks: list[bytes] = []
+        self._framer = dialect.framing.framer()
+        self._said = 0
+        self._read = 0
+
+    def say(self, word: Order) -> None:
+        self.send(self.dialect.encode(word))
+
+    def send(self, data: bytes) -> None:
+        sequence = self.dialect.framing.start(self._said)
+        self._said += 1
+        self.take(self.antenna.on_bytes(self.dialect.framing.encode(sequence, data), self.now))
+
+    def wait(self, seconds: float) -> None:
+        end = self.now + seconds
+        for _ in range(10_000):
+            deadline = self.antenna.deadline
+            if deadline is None or deadline > end:
+                break
+            self.now = max(self.now, deadline)
+            self.take(self.antenna.tick(self.now))
+        else:
+            raise AssertionError("the antenna's deadline does not move on")
+        self.now = end
+
+    def take(self, chunks: list[bytes]) -> None:
+        self.chunks += chunks
+        for chunk in chunks:
+            for item in self._framer.feed(chunk):
+                if isinstance(item, Frame):
+                    self.frames.append((self.now, item))
+                else:
+                    self.noise.append(item)
+
+    def words(self) -> list[Report]:
+        """What has been heard since the last look."""
+        new = [frame for _, frame in self.frames[self._read :]]
+        self._read = len(self.frames)
+        return [word for frame in new for word in self.dialect.hear(self.dialect.decode(frame.data))]
+
+    def start(self) -> None:
+        self.say(Init(NOW, entry=True, tx_power=10, channel=1))
+        for word in self.dialect.starting:
+            self.say(word)
+        self.wait(0)
+        self.words()
+
+    def read(self, tag: SimulatedTag, faults: Faults = Faults()) -> None:  # noqa: B008  frozen
+        """As far as the offer: the card is read and the antenna waits for an order."""
+        self.antenna.enter(tag, faults)
+        self.wait(0)
+        for _ in self.dialect.stages:
+            self.go_on(tag)
+
+    def go_on(self, tag: SimulatedTag) -> None:
+        self.say(GoOn(tag.tag.obu_id, tag.tag.issuer))
+
+    def stop(self, tag: SimulatedTag) -> None:
+        self.say(Stop(tag.tag.obu_id, NOW))
+
+    def resend(self, tag: SimulatedTag) -> None:
+        self.say(Resend(tag.tag.obu_id, NOW))
+
+    def buy(self, tag: SimulatedTag, fen: int = 500) -> None:
+        self.say(Purchase(tag.tag.obu_id, tag.tag.issuer, fen, NOW, tag.card.station))
+
+
+@pytest.fixture(params=["wanji", "soulin"])
+def pc(request: pytest.FixtureRequest) -> Pc:
+    pc = Pc(load(request.param))
+    pc.start()
+    return pc
+
+
+@pytest.fixture
+def wanji() -> Pc:
+    pc = Pc(load("wanji"))
+    pc.start()
+    return pc
+
+
+@pytest.fixture
+def soulin() -> Pc:
+    pc = Pc(load("soulin"))
+    pc.start()
+    return pc
+
+
+@pytest.fixture
+def tag() -> SimulatedTag:
+    return make_tag(1, PLATE, 1, 10_000)
+
+
+def kinds(words: list[Report]) -> list[type]:
+    return [type(word) for word in words]
+
+
+# --- starting and idling -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "authorised"), [("wanji", False), ("soulin", None)])
+def test_an_antenna_is_silent_until_it_is_initialised(
+    name: str,
+    authorised: bool | None,  # noqa: FBT001  a parameter of the table
+    tag: SimulatedTag,
+) -> None:
+    pc = Pc(load(name))
+    pc.antenna.enter(tag)
+    pc.say(messages.Antenna(on=True))
+    pc.wait(100)
+    assert pc.frames == []
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    assert pc.words() == [Status(0, (pc.antenna.terminal,), authorised, 0, "2001")]
+    pc.wait(1)
+    assert pc.words() == []
+    assert not pc.antenna.radiating
+
+
+@pytest.mark.parametrize("name", ["wanji", "soulin"])
+def test_the_search_may_also_be_started_with_an_obuid_of_zeros(name: str, tag: SimulatedTag) -> None:
+    pc = Pc(load(name))
+    pc.say(GoOn(NO_OBU, "0" * 16))
+    assert not pc.antenna.radiating
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    pc.antenna.enter(tag)
+    pc.say(GoOn(NO_OBU, "0" * 16))
+    assert kinds(pc.words()) == [Status, TagSeen]
+
+
+@pytest.mark.parametrize(("name", "first", "interval"), [("wanji", 0.0, 10.0), ("soulin", 5.0, 5.0)])
+def test_heartbeats_come_when_idle(name: str, first: float, interval: float) -> None:
+    pc = Pc(load(name))
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    pc.wait(0.2)
+    began = pc.now
+    pc.say(messages.Antenna(on=True))
+    pc.wait(35)
+    status, *heartbeats = pc.words()
+    assert kinds([status]) == [Status]
+    assert heartbeats == [Heartbeat(0)] * len(heartbeats)
+    times = [time - began for time, _ in pc.frames[1:]]
+    assert times == pytest.approx([first + n * interval for n in range(len(times))])
+    assert times[-1] > 35 - interval
+
+
+def test_no_heartbeat_comes_into_a_trade(soulin: Pc, tag: SimulatedTag) -> None:
+    soulin.read(tag)
+    for _ in range(12):
+        soulin.send(b"")
+        soulin.wait(1.0)
+    assert Heartbeat not in kinds(soulin.words())
+    soulin.stop(tag)
+    assert kinds(soulin.words()) == [Heartbeat]
+
+
+def test_switched_off_an_antenna_beats_but_searches_no_more(pc: Pc, tag: SimulatedTag) -> None:
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    assert kinds(pc.words()) == [TagSeen]
+    pc.say(messages.Antenna(on=False))
+    pc.wait(11)
+    assert set(kinds(pc.words())) == {Heartbeat}
+    pc.say(messages.Antenna(on=True))
+    pc.wait(0)
+    assert TagSeen in kinds(pc.words())
+
+
+def test_power_up_b0_is_said_only_if_wanted() -> None:
+    quiet, loud = Pc(load("soulin")), Pc(load("soulin"), unasked=True)
+    assert quiet.antenna.on_connect() == []
+    loud.take(loud.antenna.on_connect())
+    ((_, frame),) = loud.frames
+    assert frame.sequence == 0x98
+    assert kinds(loud.words()) == [Status]
+
+
+def test_frames_are_numbered_as_the_family_does(tag: SimulatedTag) -> None:
+    wanji, soulin = Pc(load("wanji")), Pc(load("soulin"))
+    for pc in (wanji, soulin):
+        pc.start()
+        pc.read(tag)
+        pc.buy(tag)
+        pc.wait(0.2)
+    assert [frame.sequence for _, frame in wanji.frames[:5]] == [1, 2, 3, 4, 5]
+    sequences = {frame.data[0]: frame.sequence for _, frame in soulin.frames}
+    assert sequences == {0xB0: 0x08, 0xB2: 0x18, 0xB3: 0x58, 0xB4: 0x38, 0xB5: 0x48}
+
+
+# --- a trade -----------------------------------------------------------------------------------------------------
+
+
+def test_a_trade_goes_frame_by_frame(pc: Pc, tag: SimulatedTag) -> None:
+    sold: list[tuple[str, int]] = []
+    pc.antenna._sold = lambda tag, bought: sold.append((tag.vehicle.plate, bought.fen))
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    assert pc.words() == [TagSeen(tag.tag)]
+    vehicle, card = None, None
+    for brings in pc.dialect.stages:
+        pc.go_on(tag)
+        (contents,) = pc.words()
+        assert isinstance(contents, Contents)
+        assert (contents.vehicle is not None, contents.card is not None) == ("vehicle" in brings, "card" in brings)
+        vehicle, card = vehicle or contents.vehicle, card or contents.card
+    assert (vehicle, card) == (tag.vehicle, tag.card)
+
+    pc.buy(tag, 500)
+    assert (tag.balance, tag.card_serial, sold) == (9_500, 1, [(PLATE, 500)])
+    pc.wait(0.149)
+    assert pc.words() == []
+    pc.wait(0.002)
+    tac = stand_in_tac(tag.card.number, 1, 500, "20260301083005", pc.antenna.terminal, 1)
+    assert pc.words() == [Result(tag.tag.obu_id, pc.antenna.terminal, 1, 1, tac, 9, 0, NOW, 9_500)]
+    pc.go_on(tag)
+    pc.wait(60)
+    assert TagSeen not in kinds(pc.words())
+    pc.antenna.leave(tag)
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    assert kinds(pc.words()) == [TagSeen]
+
+
+def test_terminal_serials_have_no_gap_and_cards_remember(pc: Pc, tag: SimulatedTag) -> None:
+    other = make_tag(2, "测A00002", 11, 700)
+    for buyer, fen in ((tag, 100), (other, 800), (other, 200), (tag, 0)):
+        pc.read(buyer)
+        pc.buy(buyer, fen)
+        pc.wait(0.2)
+        pc.go_on(buyer)
+        pc.antenna.leave(buyer)
+    results = [word for word in pc.words() if isinstance(word, Result)]
+    assert [result.terminal_serial for result in results] == [1, 2, 3]
+    assert [(bought.fen, bought.card_serial, bought.balance) for bought in tag.purchases] == [
+        (100, 1, 9_900),
+        (0, 2, 9_900),
+    ]
+    assert other.balance == 500
+
+
+def test_a_card_without_the_money_refuses(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.words()
+    pc.buy(tag, 10_001)
+    pc.wait(0.2)
+    assert pc.words() == [Failed(tag.tag.obu_id, 0xB5, 0x11)]
+    assert (tag.balance, tag.purchases) == (10_000, [])
+    pc.go_on(tag)
+    pc.wait(0.6)
+    assert TagSeen in kinds(pc.words())
+
+
+def test_a_credit_card_counts_down_past_zero() -> None:
+    tag = make_tag(3, PLATE, 1, 100, CREDIT)
+    tag.purchase(300, NOW, "990100000001", 1)
+    assert tag.balance == 2**32 - 200
+    with pytest.raises(CardRefused, match="300 fen asked of 100"):
+        make_tag(3, PLATE, 1, 100).purchase(300, NOW, "990100000001", 1)
+
+
+@pytest.mark.parametrize("stages", [0, 9])
+def test_stop_leaves_the_tag_for_half_a_second(pc: Pc, tag: SimulatedTag, stages: int) -> None:
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    for _ in pc.dialect.stages[:stages]:
+        pc.go_on(tag)
+    pc.words()
+    pc.stop(tag)
+    stopped = pc.now
+    pc.wait(0.7)
+    assert kinds(pc.words())[0] is TagSeen
+    seen = next(time for time, _ in pc.frames if time > stopped)
+    assert seen == pytest.approx(stopped + 0.5)
+
+
+def test_stop_after_the_result_searches_again_too(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.buy(tag)
+    pc.wait(0.2)
+    pc.stop(tag)
+    pc.words()
+    pc.wait(0.6)
+    assert kinds(pc.words())[0] is TagSeen
+
+
+def test_stop_counts_whatever_its_obuid(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.say(Stop(NO_OBU, NOW))
+    pc.buy(tag)
+    assert (pc.antenna.ignored_purchases, tag.balance) == (1, 10_000)
+
+
+def test_resend_says_the_current_frame_again(pc: Pc, tag: SimulatedTag) -> None:
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    pc.resend(tag)
+    assert pc.frames[-1][1].raw == pc.frames[-2][1].raw
+    for _ in pc.dialect.stages:
+        pc.go_on(tag)
+    for _ in range(20):  # far beyond any patience
+        pc.wait(0.1)
+        pc.resend(tag)
+        assert pc.frames[-1][1].raw == pc.frames[-2][1].raw
+    pc.buy(tag)
+    assert tag.balance == 9_500
+
+
+def test_the_empty_answer_keeps_a_trade_open_in_f1(soulin: Pc, tag: SimulatedTag) -> None:
+    soulin.read(tag)
+    soulin.words()
+    for _ in range(10):
+        soulin.wait(1.0)
+        soulin.send(b"")
+    soulin.wait(1.0)
+    assert soulin.words() == []
+    assert soulin.antenna.answer_times == pytest.approx([0.0, 0.0, 1.0])  # the card's frame is answered once
+    soulin.buy(tag)
+    assert tag.balance == 9_500
+
+
+def test_the_empty_answer_means_nothing_in_f2(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.read(tag)
+    wanji.words()
+    wanji.send(b"")
+    wanji.wait(0.13)
+    assert kinds(wanji.words()) == [Contents]
+
+
+def test_unanswered_f2_frames_are_said_four_times(wanji: Pc, tag: SimulatedTag) -> None:
+    began = wanji.now
+    wanji.antenna.enter(tag)
+    wanji.wait(1.0)
+    said = [(time - began, frame) for time, frame in wanji.frames if frame.data[0] == 0xB2]
+    assert [time for time, _ in said] == pytest.approx([0, 0.12, 0.24, 0.36, 0.98])
+    assert len({frame.raw for _, frame in said[:4]}) == 1
+    assert said[4][1].sequence != said[3][1].sequence
+    assert wanji.antenna.wanted_answers == 2
+    assert wanji.antenna.answer_times == []
+
+
+def test_a_frame_said_again_on_demand_has_all_its_repeats(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.antenna.enter(tag)
+    wanji.wait(0.25)
+    assert len(wanji.words()) == 3
+    wanji.resend(tag)
+    wanji.wait(0.37)
+    assert len(wanji.words()) == 4
+
+
+def test_an_answer_to_a_repeat_is_one_answer_and_a_second_go_on_is_no_order(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.antenna.enter(tag)
+    wanji.wait(0.13)
+    wanji.go_on(tag)
+    wanji.go_on(tag)
+    assert kinds(wanji.words()) == [TagSeen, TagSeen, Contents]
+    assert wanji.antenna.answer_times == pytest.approx([0.13])
+    wanji.buy(tag)
+    assert tag.balance == 9_500
+
+
+@pytest.mark.parametrize("answers", [0, 1])
+def test_f1_drops_a_tag_without_order(soulin: Pc, tag: SimulatedTag, answers: int) -> None:
+    soulin.read(tag)
+    soulin.words()
+    began = soulin.now
+    for _ in range(answers):
+        soulin.send(b"")
+    soulin.wait(2.0)
+    again = [time - began for time, frame in soulin.frames if time > began and frame.data[0] == 0xB2]
+    assert again == pytest.approx([1.6])
+    soulin.buy(tag)
+    assert (soulin.antenna.ignored_purchases, tag.balance) == (1, 10_000)
+
+
+def test_purchases_out_of_turn_are_ignored(pc: Pc, tag: SimulatedTag) -> None:
+    other = make_tag(2, "测A00002", 1, 10_000)
+    pc.buy(tag)  # nobody is there
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    pc.buy(tag)  # not read yet
+    for _ in pc.dialect.stages:
+        pc.go_on(tag)
+    pc.buy(other)  # not the one in trade
+    pc.buy(tag)
+    pc.buy(tag)  # twice
+    pc.wait(0.2)
+    pc.buy(tag)  # thrice
+    assert pc.antenna.ignored_purchases == 5
+    assert (tag.balance, other.balance) == (9_500, 10_000)
+    assert kinds(pc.words()).count(Result) == 1
+
+
+def test_orders_for_another_tag_are_not_ours(pc: Pc, tag: SimulatedTag) -> None:
+    other = make_tag(2, "测A00002", 1, 10_000)
+    pc.antenna.enter(tag)
+    pc.wait(0)
+    pc.go_on(other)
+    pc.resend(other)
+    assert kinds(pc.words()) == [TagSeen]
+    assert pc.antenna.answer_times == []
+
+
+def test_two_tags_are_served_one_after_the_other(pc: Pc, tag: SimulatedTag) -> None:
+    other = make_tag(2, "测A00002", 1, 10_000)
+    pc.antenna.enter(other)
+    pc.read(tag)  # the other came first, and these orders are not for it
+    assert pc.words() == [TagSeen(other.tag)]
+    pc.stop(other)
+    pc.wait(0)
+    assert pc.words() == [TagSeen(tag.tag)]
+
+
+def test_a_tag_without_card_can_not_be_read(pc: Pc) -> None:
+    tag = make_tag(4, PLATE, 1, 10_000, has_card=False)
+    pc.read(tag)
+    seen, *_, failed = pc.words()
+    assert isinstance(seen, TagSeen)
+    assert not seen.tag.has_card
+    assert failed == Failed(tag.tag.obu_id, 0xB4, 0x11)
+    pc.buy(tag)
+    assert pc.antenna.ignored_purchases == 1
+    pc.stop(tag)
+    pc.wait(0.6)
+    assert kinds(pc.words())[0] is TagSeen
+
+
+def test_a_tag_that_leaves_is_heard_of_no_more(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.words()
+    pc.antenna.leave(tag)
+    pc.buy(tag)
+    pc.wait(1.0)
+    assert (pc.words(), tag.balance, pc.antenna.ignored_purchases) == ([], 10_000, 1)
+
+
+def test_a_purchase_under_way_is_reported_though_the_tag_has_left(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.buy(tag)
+    pc.antenna.leave(tag)
+    pc.words()
+    pc.wait(0.2)
+    pc.go_on(tag)
+    pc.wait(2.0)
+    assert kinds(pc.words()) == [Result]
+
+
+def test_a_new_beginning_reads_even_a_tag_that_has_paid(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag)
+    pc.buy(tag)
+    pc.wait(0.2)
+    pc.go_on(tag)
+    pc.words()
+    pc.start()
+    pc.wait(0.1)
+    assert pc.frames[-1][1].data[0] == 0xB2
+    pc.read(tag)
+    contents = [word for word in pc.words() if isinstance(word, Contents)]
+    assert contents[-1].card is not None
+    assert contents[-1].card.balance == 9_500
+
+
+def test_answer_times_are_measured_from_each_frame(pc: Pc, tag: SimulatedTag) -> None:
+    pc.antenna.enter(tag)
+    pc.wait(0.02)
+    for _ in pc.dialect.stages:
+        pc.go_on(tag)
+        pc.wait(0.03)
+    pc.buy(tag)
+    pc.wait(0.15 + 0.05)
+    pc.go_on(tag)
+    frames = 2 + len(pc.dialect.stages)
+    assert pc.antenna.wanted_answers == frames
+    assert pc.antenna.answer_times == pytest.approx([0.02, *[0.03] * (frames - 2), 0.05])
+
+
+# --- faults ------------------------------------------------------------------------------------------------------
+
+
+def test_a_lost_result_has_cost_the_money(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag, FAULTS["lose-result"])
+    pc.buy(tag)
+    assert tag.balance == 9_500
+    pc.words()
+    pc.wait(0.15 + 0.5)
+    assert kinds(pc.words()) == [TagSeen]
+    for _ in pc.dialect.stages:
+        pc.go_on(tag)
+    read_again = pc.words()[-1]
+    assert isinstance(read_again, Contents)
+    assert read_again.card == tag.card
+    pc.buy(tag, 0)  # only the first result is lost
+    pc.wait(0.2)
+    assert kinds(pc.words()) == [Result]
+
+
+def test_a_late_result_comes_late(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag, Faults(late_result=2.0))
+    pc.buy(tag)
+    pc.words()
+    pc.wait(2.1)
+    assert pc.words() == []
+    pc.stop(tag)  # is not heard while the antenna works
+    pc.wait(0.06)
+    assert kinds(pc.words()) == [Result]
+
+
+def test_noise_and_tears_do_not_hide_the_frames(pc: Pc, tag: SimulatedTag) -> None:
+    pc.chunks.clear()
+    pc.read(tag, replace(FAULTS["noise"], torn=True))
+    pc.buy(tag)
+    pc.wait(0.2)
+    assert kinds(pc.words()) == [TagSeen, *[Contents] * len(pc.dialect.stages), Result]
+    assert pc.noise
+    assert b"".join(pc.chunks).count(FAULTS["noise"].noise) == 2 + len(pc.dialect.stages)
+    assert len(pc.chunks) == 2 * (2 + len(pc.dialect.stages))
+
+
+def test_a_mute_antenna_is_deaf_and_dumb_once(pc: Pc, tag: SimulatedTag) -> None:
+    pc.antenna.enter(tag, Faults(mute=30.0))
+    pc.wait(0)
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    pc.wait(29.9)
+    assert pc.words() == []
+    pc.wait(0.2)
+    assert TagSeen in kinds(pc.words())
+    pc.stop(tag)
+    pc.wait(0.6)
+    assert TagSeen in kinds(pc.words())
+
+
+def test_half_a_frame_does_not_hide_the_next(pc: Pc, tag: SimulatedTag) -> None:
+    longer = Purchase(tag.tag.obu_id, tag.tag.issuer, 500, NOW, tag.card.station)
+    whole = pc.dialect.framing.encode(0x10, pc.dialect.encode(longer))
+    pc.take(pc.antenna.on_bytes(whole[:9], pc.now))
+    pc.wait(0.2)
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    assert kinds(pc.words()) == [Status]
+
+
+@pytest.mark.parametrize("name", ["wanji", "soulin"])
+@given(noise=st.binary(max_size=200))
+def test_no_bytes_upset_an_antenna(name: str, noise: bytes) -> None:
+    pc = Pc(load(name))
+    pc.start()
+    pc.take(pc.antenna.on_bytes(noise, pc.now))
+    pc.send(noise[:20])
+    pc.wait(0.2)
+    pc.words()
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    assert Status in kinds(pc.words())
+
+
+def test_a_tag_that_no_frame_can_hold_is_refused_at_the_door(pc: Pc) -> None:
+    with pytest.raises(MessageError):
+        pc.antenna.enter(make_tag(5, "测A0000000001", 1, 0))
+
+
+# --- cards and shell ---------------------------------------------------------------------------------------------
+
+
+def test_a_tag_seen_by_its_plate_is_the_same_everywhere() -> None:
+    one, same = (make_tag(plate_number(PLATE), PLATE, 1, 1) for _ in range(2))
+    assert one.tag == same.tag
+    assert one.tag.obu_id != make_tag(plate_number("测A00002"), "测A00002", 1, 1).tag.obu_id
+    assert one.card.station == bytes(43)
+
+
+def test_the_truth_of_a_card_is_plain_json(tag: SimulatedTag) -> None:
+    tac = tag.purchase(250, NOW + timedelta(days=1), "990100000001", 7)
+    told = json.loads(json.dumps(truth(tag)))
+    assert told["balance"] == 9_750
+    assert told["purchases"] == [
+        {
+            "fen": 250,
+            "tac": tac,
+            "terminal": "990100000001",
+            "terminal_serial": 7,
+            "card_serial": 1,
+            "at": "2026-03-02T08:30:05+08:00",
+            "balance": 9_750,
+        }
+    ]
+
+
+async def test_the_shell_obeys() -> None:
+    served = await serve_tcp(Antenna(load("wanji")))
+    shell = Shell(served)
+    try:
+        assert shell.obey(f"enter {PLATE} 11 777 removed") == f"{PLATE} is in the zone with 777 fen"
+        assert shell.tags[PLATE].tag == DEFECTS["removed"](make_tag(plate_number(PLATE), PLATE, 11, 0).tag)
+        assert json.loads(shell.obey("cards"))[0]["balance"] == 777
+        assert shell.obey(f"leave {PLATE}") == f"{PLATE} has left"
+        assert shell.obey("enter 测A00002 lose-result") == "测A00002 is in the zone with 10000 fen"
+        assert shell.obey("enter 测A00003 burnt").startswith("no fault burnt")
+        assert shell.obey("enter 测A00003 300").startswith("no such tag can be")
+        assert "测A00003" not in shell.tags
+        assert shell.obey("\n") == ""
+        assert shell.obey("sing") == HELP
+    finally:
+        await served.close()
+        await asyncio.sleep(0)
