@@ -6,7 +6,10 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 _FORM = re.compile(
-    r"serial://(?P<path>/[^?\s]+)(\?baud=(?P<baud>\d{3,7}))?|tcp://(?P<host>[^:/\s]+):(?P<port>\d{1,5})"
+    r"serial://(?P<path>/[^?\s\0]+)(\?baud=(?P<baud>[1-9]\d{2,6}))?"
+    # Labels of a host name, none empty or over 63: the resolver raises UnicodeError for those, not OSError.
+    r"|tcp://(?P<host>[\w-]{1,63}(\.[\w-]{1,63})*):(?P<port>\d{1,5})",
+    re.ASCII,
 )
 
 

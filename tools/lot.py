@@ -24,7 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from drivers.barrier.profile import parse  # the wiring of a board: data that its simulation needs too
 from protocols.rsu.dialect import load, names
-from tools.barrier import BOARD, TRAVEL, SimulatedBarrier
+from tools.barrier import TRAVEL, WIRING, SimulatedBarrier
 from tools.cards import DEFECTS, Bought, SimulatedTag, make_tag, plate_number, purchase_truth, truth
 from tools.rsu import FAULTS, SOUND, Antenna, SerialAntenna, TcpAntenna, serve_serial, serve_tcp
 
@@ -149,7 +149,7 @@ class Lot:
         self.lanes: dict[str, Lane] = {}
         self.tags: dict[str, SimulatedTag] = {}
         self._tell = tell
-        self._board = parse(tomli.loads(BOARD.read_text(encoding="utf-8")))
+        self._board = parse(tomli.loads(WIRING.read_text(encoding="utf-8")))
         self._devices = AsyncExitStack()
 
     async def start(self) -> None:
