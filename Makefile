@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows a lot that runs, `make test` proves it. Both set up all they need.
 .DELETE_ON_ERROR:
-.PHONY: demo test proof lint cov setup clean help
+.PHONY: demo picture test proof lint cov setup clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -27,6 +27,9 @@ setup: $(VENV)/.test   ## the environment with the test extras
 
 demo: $(VENV)/.run     ## a small lot, cars in and out, ends by itself; KEEP=1 keeps it running
 	@$(BIN)/etclane demo $(if $(KEEP),--keep)
+
+picture: $(VENV)/.run  ## the demo once more, saved as docs/demo.svg for the README
+	@$(BIN)/python -m tools.demo --picture docs/demo.svg
 
 lint: $(VENV)/.test    ## formatter, linter, types, the floors
 	$(BIN)/ruff format --check .

@@ -44,7 +44,7 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         """Send these bytes; without a connection they are lost, as on any wire."""
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.is_closing():
             self.tap(True, data)  # noqa: FBT003  the tap's own order
             self._writer.write(data)
 

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -25,6 +25,7 @@ from gateway.uplink.options import UplinkOptions
 from protocols.rsu import dialect
 
 T = TypeVar("T")
+Table = TypeVar("Table", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
@@ -55,8 +56,8 @@ class LaneOptions(_Table):
         int, Field(ge=0, le=3600, description="已放行未通过时可再次开闸的时间 / open again for a car still here")
     ] = 600
 
-    def rules(self) -> LaneRules:
-        """As the lane core wants them."""
+    def rules(self, *, lowers: bool) -> LaneRules:
+        """As the lane core wants them; `lowers` is whether its barrier takes an order to close."""
         return LaneRules(
             name=self.name,
             role=self.role,
@@ -65,6 +66,7 @@ class LaneOptions(_Table):
             ceiling=self.ceiling_fen,
             unresolved=self.unresolved,
             again=self.again_seconds,
+            lowers=lowers,
         )
 
 
@@ -117,23 +119,21 @@ class Config:
 def load(path: Path) -> Config:
     """Read and check a site with all files it names. Raises ConfigError."""
     file = TomlFile.read(path)
-    try:
-        options = SiteFile.model_validate(file.document)
-    except ValidationError as error:
-        raise ConfigError(tuple(_shape_problems(file, error))) from error
-    problems = list(_cross_problems(file, options))
-    tariff = _part(file, ("site", "tariff"), options.site.tariff, _tariff, problems)
-    profiles = {
-        barrier.name: profile
-        for number, barrier in enumerate(options.barrier)
-        if (profile := _part(file, ("barrier", number, "profile"), barrier.profile, _profile, problems))
-    }
-    if problems or tariff is None:
-        raise ConfigError(tuple(problems))
-    texts = [file.text, *(_beside(path, part).read_text() for part in _parts(options))]
-    digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-    rules = SiteRules({lane.name: lane.rules() for lane in options.lane}, tariff)
-    return Config(_absolute(options, path), rules, profiles, digest)
+    problems: list[Problem] = []
+    options = _shape(file, problems)
+    problems += _cross_problems(file)
+    site = file.document.get("site")
+    tariff = _part(file, ("site", "tariff"), site, _tariff, problems)
+    boards = [_part(file, ("barrier", n, "profile"), row, _profile, problems) for n, row in file.tables("barrier")]
+    if problems or options is None or tariff is None:
+        # One file may be named twice: its mistakes are told once, the site's own first, each file in its order.
+        raise ConfigError(
+            tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file != path, str(p.file), p.line)))
+        )
+    profiles = {barrier.name: board for barrier, board in zip(options.barrier, boards, strict=True) if board}
+    lanes = {lane.name: lane.rules(lowers=profiles[lane.barrier].close_coil is not None) for lane in options.lane}
+    options = _absolute(options, path)
+    return Config(options, SiteRules(lanes, tariff), profiles, _digest(file, options))
 
 
 def load_tariff(path: Path) -> Tariff:
@@ -155,14 +155,21 @@ class TomlFile:
         """Raises ConfigError if there is no such file, or it is not TOML."""
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            message = f"无法读取 / cannot be read: {error}"
-            raise ConfigError((Problem(path, 1, "", message),)) from error
-        try:
             return cls(path, text, tomli.loads(text), positions(text))
+        except OSError as error:
+            line, message = 1, f"无法读取 / cannot be read: {error.strerror}"
+        except UnicodeDecodeError as error:
+            line, message = error.object.count(b"\n", 0, error.start) + 1, "须存为 UTF-8 / must be saved as UTF-8"
         except tomli.TOMLDecodeError as error:
-            message = f"TOML 语法错误 / not TOML: {error.msg}"
-            raise ConfigError((Problem(path, error.lineno, "", message),)) from error
+            line, message = error.lineno, f"TOML 语法错误 / not TOML: {error.msg}"
+        except RecursionError:
+            line, message = 1, "括号嵌套太深 / brackets are nested too deeply"
+        raise ConfigError((Problem(path, line, "", message),))
+
+    def tables(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """The `[[kind]]` tables with their numbers from 0; what is no table is left out."""
+        rows = self.document.get(kind)
+        return [(n, row) for n, row in enumerate(rows) if isinstance(row, dict)] if isinstance(rows, list) else []
 
     def problem(self, where: KeyPath, message: str) -> Problem:
         """A mistake at this key."""
@@ -170,70 +177,114 @@ class TomlFile:
         return Problem(self.path, line_of(self.lines, where), place, message)
 
 
-# What pydantic finds, in Chinese; its own English follows.
-_CHINESE = {
-    "missing": "缺少此项",
-    "extra_forbidden": "没有这个选项",
-    "literal_error": "取值不在允许范围",
-    "int_type": "须为整数",
-    "int_parsing": "须为整数",
-    "string_type": "须为文本",
-    "bool_type": "须为 true 或 false",
-    "greater_than": "数值太小",
-    "greater_than_equal": "数值太小",
-    "less_than_equal": "数值太大",
-    "string_pattern_mismatch": "只能用字母、数字、- 和 _",
-    "string_too_short": "不能为空",
-    "too_short": "至少要有一个",
+# What pydantic finds, as a technician would say it; any other finding keeps pydantic's words.
+_FINDINGS = {
+    "missing": "缺少此项 / is missing",
+    "extra_forbidden": "没有这个选项，可用: {allowed} / no such option; there are: {allowed}",
+    "literal_error": "只能是 {expected} / must be {expected}",
+    "int_type": "须为整数 / must be a whole number",
+    "int_parsing": "须为整数 / must be a whole number",
+    "int_from_float": "须为整数 / must be a whole number",
+    "float_type": "须为数字 / must be a number",
+    "float_parsing": "须为数字 / must be a number",
+    "string_type": "须为引号中的文本 / must be text in quotes",
+    "path_type": "须为引号中的文件路径 / must be a path in quotes",
+    "bool_type": "须为 true 或 false / must be true or false",
+    "bool_parsing": "须为 true 或 false / must be true or false",
+    "greater_than": "须大于 {gt} / must be above {gt}",
+    "greater_than_equal": "不得小于 {ge} / must be {ge} or more",
+    "less_than_equal": "不得大于 {le} / must be {le} or less",
+    "string_pattern_mismatch": "只能用字母、数字、- 和 _ / must be letters, digits, - and _",
+    "string_too_short": "不能为空 / must not be empty",
+    "string_too_long": "最多 {max_length} 个字符 / must be at most {max_length} characters",
+    "too_short": "至少要有一个 / there must be one or more",
+    "model_type": "须为表 / must be a table",
+    "tuple_type": "须写成 [[ ]] 表 / must be written as a [[ ]] table",
 }
+
+
+def _shape(file: TomlFile, problems: list[Problem]) -> SiteFile | None:
+    try:
+        return SiteFile.model_validate(file.document)
+    except ValidationError as error:
+        problems.extend(_shape_problems(file, error))
+        return None
 
 
 def _shape_problems(file: TomlFile, error: ValidationError) -> Iterator[Problem]:
     for detail in error.errors():
-        chinese = _CHINESE.get(detail["type"])
-        english = detail["msg"].removeprefix("Value error, ")
-        given = "" if detail["type"] in ("missing", "extra_forbidden") else f" (现为 / is {detail['input']!r})"
-        yield file.problem(detail["loc"], f"{chinese + ' / ' if chinese else ''}{english}{given}")
+        where, given = detail["loc"], detail["input"]
+        if detail["type"] == "too_short" and given:
+            continue  # pydantic counts the good tables only; the others have been told of
+        words = _FINDINGS.get(detail["type"])
+        message = (
+            words.format(**detail.get("ctx", {}), allowed=", ".join(_allowed(where)))
+            if words
+            else detail["msg"].removeprefix("Value error, ")
+        )
+        shown = isinstance(given, str | int | float) and detail["type"] != "extra_forbidden"
+        yield file.problem(where, f"{message} (现为 / is {given!r})" if shown else message)
 
 
-def _cross_problems(file: TomlFile, options: SiteFile) -> Iterator[Problem]:
-    yield from _name_problems(file, options)
+def _allowed(where: KeyPath) -> list[str]:
+    """What may stand beside the key at this path."""
+    table: type[BaseModel] = SiteFile
+    for key in where[:-1]:
+        if isinstance(key, str):
+            kind = table.model_fields[key].annotation
+            table = next(
+                part for part in (kind, *get_args(kind)) if isinstance(part, type) and issubclass(part, BaseModel)
+            )
+    return list(table.model_fields)
+
+
+def _cross_problems(file: TomlFile) -> Iterator[Problem]:
+    """What no table shows by itself; read from the document, so that a mistake in one hides none in another."""
+    yield from _name_problems(file)
     for kind in ("reader", "barrier"):
-        names = {device.name for device in getattr(options, kind)}
-        users: dict[str, str] = {}
-        for number, lane in enumerate(options.lane):
-            wanted = getattr(lane, kind)
-            where = ("lane", number, kind)
+        names = sorted(row["name"] for _, row in file.tables(kind) if isinstance(row.get("name"), str))
+        users: dict[str, object] = {}
+        for number, lane in file.tables("lane"):
+            wanted = lane.get(kind)
+            if not isinstance(wanted, str):
+                continue
             if wanted not in names:
-                known = ", ".join(sorted(names)) or "-"
-                message = f"没有名为 {wanted!r} 的 [[{kind}]]，现有: {known} / there is no such [[{kind}]]"
-                yield file.problem(where, message)
+                known = ", ".join(names) or "-"
+                message = (
+                    f"没有名为 {wanted!r} 的 [[{kind}]]，现有: {known} / no such [[{kind}]]; there are: {known}"
+                )
+                yield file.problem(("lane", number, kind), message)
             elif wanted in users:
-                yield file.problem(where, f"{wanted!r} 已属车道 {users[wanted]!r} / belongs to that lane already")
-            users.setdefault(wanted, lane.name)
-    for number, reader in enumerate(options.reader):
-        if reader.dialect not in dialect.names():
+                message = f"{wanted!r} 已属车道 {users[wanted]!r} / belongs to lane {users[wanted]!r} already"
+                yield file.problem(("lane", number, kind), message)
+            users.setdefault(wanted, lane.get("name"))
+    for number, reader in file.tables("reader"):
+        if isinstance(spoken := reader.get("dialect"), str) and spoken not in dialect.names():
             known = ", ".join(dialect.names())
-            message = f"没有协议 {reader.dialect!r}，可用: {known} / no such dialect; there are: {known}"
+            message = f"没有协议 {spoken!r}，可用: {known} / no such dialect; there are: {known}"
             yield file.problem(("reader", number, "dialect"), message)
 
 
-def _name_problems(file: TomlFile, options: SiteFile) -> Iterator[Problem]:
+def _name_problems(file: TomlFile) -> Iterator[Problem]:
     for kinds in (("lane",), ("reader", "barrier"), ("uplink",)):
         seen: set[str] = set()
         for kind in kinds:
-            for number, table in enumerate(getattr(options, kind)):
-                if table.name in seen:
-                    message = f"名称 {table.name!r} 重复 / the name is taken"
+            for number, row in file.tables(kind):
+                name = row.get("name")
+                if isinstance(name, str) and name in seen:
+                    message = f"名称 {name!r} 重复，请另取 / the name {name!r} is taken; choose another"
                     yield file.problem((kind, number, "name"), message)
-                seen.add(table.name)
+                seen.add(str(name))
 
 
 def _part(
-    file: TomlFile, where: KeyPath, part: Path, parse: Callable[[TomlFile], T], problems: list[Problem]
+    file: TomlFile, where: KeyPath, table: object, parse: Callable[[TomlFile], T], problems: list[Problem]
 ) -> T | None:
-    """Read a file that the site names; its mistakes join the others."""
-    path = _beside(file.path, part)
+    """Read the file that a table of the site names at `where`; its mistakes join the others."""
+    named = table.get(where[-1]) if isinstance(table, dict) else None
+    if not isinstance(named, str):
+        return None
+    path = _beside(file.path, Path(named))
     if not path.is_file():
         problems.append(file.problem(where, f"没有文件 {path} / there is no such file"))
         return None
@@ -264,10 +315,21 @@ def _beside(file: Path, part: Path) -> Path:
     return file.parent / part
 
 
-def _parts(options: SiteFile) -> list[Path]:
-    return [options.site.tariff, *(barrier.profile for barrier in options.barrier)]
+def _digest(file: TomlFile, options: SiteFile) -> str:
+    parts = [options.site.tariff, *(barrier.profile for barrier in options.barrier)]
+    content = [file.text.encode(), *(part.read_bytes() for part in parts)]
+    return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 
-def _absolute(options: SiteFile, path: Path) -> SiteFile:
-    site = options.site.model_copy(update={"state": _beside(path, options.site.state)})
-    return options.model_copy(update={"site": site})
+def _absolute(table: Table, file: Path) -> Table:
+    """The same table, with all its paths as seen from the file that names them."""
+    seen: dict[str, object] = {}
+    for name, value in table:
+        match value:
+            case Path():
+                seen[name] = _beside(file, value)
+            case BaseModel():
+                seen[name] = _absolute(value, file)
+            case tuple():
+                seen[name] = tuple(_absolute(row, file) for row in value)
+    return table.model_copy(update=seen)

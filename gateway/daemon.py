@@ -5,7 +5,6 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,6 +32,7 @@ from protocols.rsu.messages import CHINA
 
 log = structlog.get_logger()
 
+VERSION = version("etclane")
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)
 """A clock that says earlier than this is not trusted: lane PCs with an empty battery start in the past."""
 
@@ -62,28 +62,38 @@ class Daemon:
     config: Config
     store: Store
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _stays: Stays = field(init=False)
+    _floor: datetime = field(init=False)
+    _sessions: list[ReaderSession] = field(init=False)
     _runner: Runner = field(init=False)
     _antennas: dict[str, Antenna] = field(default_factory=dict)
     _barriers: dict[str, asyncio.Queue[BarrierOrder]] = field(default_factory=dict)
     _appended: list[Callable[[int], None]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
 
+    def __post_init__(self) -> None:
+        # Before the loop runs: this reads the whole ledger, and modules.
+        self._stays, self._floor = begin(self.store)
+        self._sessions = [
+            ReaderSession(reader.name, dialect.load(reader.dialect), reader, entry=self._is_entry(reader.name))
+            for reader in self.config.options.reader
+        ]
+
     async def run(self) -> None:
         """Serve until `stop` is set, or a part of the daemon fails, which ends it as a whole."""
-        stays, floor = begin(self.store)
         writer = Writer(self.store, self._on_fault)
         self._runner = Runner(
             rules=self.config.rules,
-            stays=stays,
+            stays=self._stays,
             boot=secrets.token_hex(4),
             submit=lambda drafts, done: writer.submit(drafts, lambda entries: self._durable(entries, done)),
             send=self._send,
-            floor=floor,
+            floor=self._floor,
         )
         tariff = self.config.rules.tariff
-        booted = Booted(version("etclane"), self.config.digest, f"{tariff.id} {tariff.content_hash}")
+        booted = Booted(VERSION, self.config.digest, f"{tariff.id} {tariff.content_hash}")
         self._runner.start(booted, clock())
-        log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(stays.open))
+        log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(self._stays.open))
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in self._parts(writer)]
@@ -99,15 +109,16 @@ class Daemon:
     def _parts(self, writer: Writer) -> Parts:
         return [*self._start_antennas(), *self._start_barriers(), *self._start_uplinks(writer)]
 
+    def _is_entry(self, reader: str) -> bool:
+        lane = self.config.rules.lane_of(reader)
+        return lane is not None and self.config.rules.lanes[lane].role == "entry"
+
     def _start_antennas(self) -> Parts:
         parts: Parts = []
-        for reader in self.config.options.reader:
-            lane = self.config.rules.lane_of(reader.name)
-            entry = lane is not None and self.config.rules.lanes[lane].role == "entry"
-            session = ReaderSession(reader.name, dialect.load(reader.dialect), reader, entry=entry)
+        for session in self._sessions:
             antenna = Antenna(session, self._on_event, clock)
-            self._antennas[reader.name] = antenna
-            parts.append(antenna.run(Transport(reader.port, antenna.feed, _untapped, Random())))
+            self._antennas[session.device] = antenna
+            parts.append(antenna.run(Transport(session.options.port, antenna.feed, _untapped, Random())))
         return parts
 
     def _start_barriers(self) -> Parts:
@@ -133,7 +144,7 @@ class Daemon:
     # --- between runner and devices ------------------------------------------------------------------------
 
     def _on_event(self, event: DeviceEvent) -> None:
-        log.info("event", event=plain(event))
+        log.info("event", heard=plain(event))
         self._runner.on(event, clock())
         self._set_timer()
 
@@ -151,7 +162,7 @@ class Daemon:
             self._timer = asyncio.get_running_loop().call_later(wait, self._on_due)
 
     def _send(self, order: DeviceOrder | Show) -> None:
-        log.info("order", order=plain(order))
+        log.info("order", ordered=plain(order))
         match order:
             case Show():
                 pass  # there is no display driver yet: the words stand in the log
@@ -174,11 +185,13 @@ def _untapped(_outbound: bool, _data: bytes) -> None:  # noqa: FBT001  the tap's
     """Nothing records this port."""
 
 
-async def serve(config: Config) -> None:
+def serve(config: Config) -> None:
     """Run a site until SIGTERM or SIGINT. Raises LedgerError if its ledger cannot be used."""
     daemon = Daemon(config, Store(config.ledger))
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, daemon.stop.set)
-    with suppress(asyncio.CancelledError):
+
+    async def until_told() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, daemon.stop.set)
         await daemon.run()
+
+    asyncio.run(until_told())

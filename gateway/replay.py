@@ -1,9 +1,9 @@
 """A recorded session once more, through the same sessions, cores and ledger, on the capture's own clock.
 
-Capture, configuration and prelude are all the inputs: the clock is the packets', boot and chain id come from the
-capture's hash, and durability is immediate. So the same input gives the same lines, byte for byte.
+Capture, configuration and prelude are all the inputs: the clock is the packets', boot and chain id come from
+the capture's hash, and durability is immediate. So the same input gives the same lines, byte for byte.
 
-What this gateway would send is compared with what the recorded PC sent. Where they differ, the line says `diverged`,
+What this gateway would send is compared with what the recorded PC sent. Where they differ, a line says `diverged`,
 and what the antenna answered to the other order is not taken as an answer to ours: frames are skipped until the
 antenna begins anew. Left out of the comparison are sequence bytes, C0 and the times in C2 (both are the recorded
 PC's own business) and holding answers (here nothing is ever waited for).
@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from drivers.link import Connected, Emit, Send, Tick
+from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
 from drivers.ports import CloseBarrier, DeviceEvent, DeviceOrder, Instant, OpenBarrier, Show
 from drivers.reader.session import ReaderInput, ReaderSession
 from gateway.config import Config
@@ -33,6 +33,9 @@ from protocols.rsu import dialect
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.framing import Frame, Framer, Noise
 from protocols.rsu.messages import CHINA, Heartbeat, Init, Order, Report, Resend, Status, Stop, TagSeen
+
+TIMES = range(7_258_118_400 * 1_000_000_000)
+"""Nanoseconds since 1970 that can be when something was captured: up to the year 2200."""
 
 Line = dict[str, object]
 Words = tuple[Order | Report, ...]
@@ -50,6 +53,8 @@ def replay(capture: bytes, config: Config, prelude: Sequence[StayImported]) -> I
             f"interfaces {', '.join(sorted(strange))} are no [[reader]] of the configuration; "
             f"there are {', '.join(sorted(known))} / 抓包接口与配置中的天线名称不符"
         )
+    if not all(packet.time_ns in TIMES for packet in packets):
+        raise CaptureError("a packet's time lies before 1970 or after 2200 / 抓包时间不合理")
     identity = hashlib.sha256(capture).hexdigest()
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "ledger.db", chain=identity[:16])
@@ -99,7 +104,8 @@ class _Replay:
     def run(self, packets: Sequence[Packet], prelude: Sequence[StayImported]) -> Iterator[Line]:
         self._begin(prelude)
         for packet in packets:
-            self._pass_time((packet.time_ns - self.start_ns) / 1e9)
+            # The recording PC's clock may have been put back; time here does not go back with it.
+            self._pass_time(max(self.now.mono, (packet.time_ns - self.start_ns) / 1e9))
             self._packet(packet)
             yield from self._flush()
         for port in self.ports.values():
@@ -195,8 +201,9 @@ class _Replay:
                         port.said.append(words)
                 case Emit(event):
                     self._event(event)
-                case _:
-                    self._say("drop", {"reader": port.session.device})
+                case Drop(reason):
+                    self._say("drop", {"reader": port.session.device, "reason": reason})
+                    self._feed(port, Disconnected(reason))
 
     def _event(self, event: DeviceEvent) -> None:
         self._say("event", event)

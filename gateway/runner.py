@@ -45,7 +45,7 @@ class Runner:
     def start(self, booted: Booted, now: Instant) -> None:
         """Record the start, and what the last run left open."""
         moment = self._moment(now)
-        self._carry_out([("", Record(booted)), *self.site.boot(self.stays.begun())], moment)
+        self._carry_out([("", Record(booted)), *self.site.boot(self.stays)], moment)
 
     def on(self, event: DeviceEvent, now: Instant) -> None:
         """Take one event of a device."""
@@ -74,12 +74,15 @@ class Runner:
             return
         for draft in drafts:
             self.stays.apply(draft)
-        waiting = [action for _, action in actions if isinstance(action, Do) and action.after is not None]
+        waiting = [
+            (lane, action) for lane, action in actions if isinstance(action, Do) and action.after is not None
+        ]
         self.submit(drafts, lambda _entries: self._release(waiting))
 
-    def _release(self, waiting: Sequence[Do]) -> None:
-        for action in waiting:
-            self.send(action.order)
+    def _release(self, waiting: Sequence[tuple[str, Do]]) -> None:
+        for lane, action in waiting:
+            if self.site.still_wanted(lane, action):
+                self.send(action.order)
 
     def _fresh(self) -> str:
         self._ids += 1

@@ -1,6 +1,6 @@
 """The site: whose event it is, and what concerns more than one lane. Pure, as the lanes are."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from drivers.ports import (
@@ -10,15 +10,16 @@ from drivers.ports import (
     DebitNotSent,
     DebitUnknown,
     DeviceEvent,
+    OpenBarrier,
     ReaderDown,
     ReaderUp,
     TagRead,
 )
 from gateway.lane import core
 from gateway.lane.core import Situation
-from gateway.lane.state import Action, Facts, Lane, LaneRules, Record
-from gateway.ledger.entries import DebitUnresolved, DeviceChanged, Moment
-from gateway.ledger.stays import Intent, Stays
+from gateway.lane.state import Action, Do, Facts, Lane, LaneRules, Passing, Record
+from gateway.ledger.entries import DebitUnresolved, DeviceChanged, Moment, PassageEnded
+from gateway.ledger.stays import Stays
 from gateway.tariff.engine import quote
 from gateway.tariff.rules import Tariff
 
@@ -43,16 +44,22 @@ class Site:
     """All lanes of one site and their state."""
 
     rules: SiteRules
-    lanes: dict[str, Lane] = field(default_factory=dict)
+    lanes: dict[str, Lane] = field(init=False)
 
     def __post_init__(self) -> None:
         self.lanes = {name: Lane() for name in self.rules.lanes}
 
-    def boot(self, begun: Iterable[Intent]) -> Actions:
-        """What the last run left behind: debits whose outcome it did not live to see (law 2)."""
-        return [
-            ("", Record(DebitUnresolved(intent.id, "the gateway stopped before the outcome"))) for intent in begun
+    def boot(self, stays: Stays) -> Actions:
+        """What the last run left behind: debits whose outcome it did not live to see (law 2), arms it left up."""
+        actions: Actions = [
+            ("", Record(DebitUnresolved(intent.id, "the gateway stopped before the outcome")))
+            for intent in stays.begun()
         ]
+        for name, stay in stays.passing.items():
+            if name in self.lanes:
+                self.lanes[name] = Lane(arm_left_up=True)
+                actions.append((name, Record(PassageEnded(stay, "the gateway stopped"))))
+        return actions
 
     def on(self, event: DeviceEvent, facts: Facts, now: Moment) -> Actions:
         """Take one event of a device. An event of a device that no lane has is dropped."""
@@ -74,6 +81,10 @@ class Site:
         """When `due` wants to be called, monotonic."""
         times = [at for lane in self.lanes.values() if (at := core.deadline(lane)) is not None]
         return min(times, default=None)
+
+    def still_wanted(self, name: str, action: Do) -> bool:
+        """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up."""
+        return not isinstance(action.order, OpenBarrier) or isinstance(self.lanes[name].phase, Passing)
 
     def _step(self, name: str, event: DeviceEvent | None, facts: Facts, now: Moment) -> Actions:
         facts = replace(facts, stay_busy=self._busy_elsewhere(name, facts))

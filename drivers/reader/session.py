@@ -83,12 +83,17 @@ class _Trade:
     loops: int = 0
     debit: Debit | None = None
 
+    def is_all_of(self, tag: Tag) -> bool:
+        """Whether B2 was all there is to read, and this is that B2 again: our holding answer may ask for it."""
+        return self.card is None and self.tag == tag
+
 
 @dataclass(slots=True)
 class _Late:
     """A purchase that is over, for a B5 that comes late or again."""
 
     debit: Debit
+    issuer: str
     until: float
     told: bool
 
@@ -105,11 +110,14 @@ class ReaderSession:
     _count: int = 0
     _trades: int = 0
     _status: Status | None = None
+    _told_down: bool = False
     _connected: bool = False
     _inits: int = 0
+    _asked_at: float = 0.0
     _init_at: float | None = None
     _clock_at: float | None = None
     _heard_at: float = 0.0
+    _spoke_at: float = 0.0
     _trade: _Trade | None = None
     _quiet: dict[str, float] = field(default_factory=dict)
     _late: dict[str, _Late] = field(default_factory=dict)
@@ -143,12 +151,9 @@ class ReaderSession:
             return None
         trade = self._trade
         times = [
-            self._heard_at + self.dialect.silence,
-            self._init_at,
-            self._clock_at if trade is None else None,
+            self._spoke_at + self.dialect.silence,
             self._heard_at + TORN_AFTER if self._framer.held else None,
-            trade.until if trade else None,
-            trade.hold_at if trade else None,
+            *((trade.until, trade.hold_at) if trade else (self._init_at, self._clock_at)),
         ]
         return min(time for time in times if time is not None)
 
@@ -157,7 +162,7 @@ class ReaderSession:
     def _on_connected(self, now: Instant) -> None:
         self._framer = self.dialect.framing.framer()
         self._connected = True
-        self._heard_at = now.mono
+        self._spoke_at = now.mono
         self._inits = 0
         self._init(now)
 
@@ -165,13 +170,14 @@ class ReaderSession:
         self._connected = False
         self._init_at = self._clock_at = None
         self._lose_trade(f"link lost: {reason}", now)
-        if self._status:
-            self._status = None
+        self._status = None
+        if not self._told_down:
+            self._told_down = True
             self._emit(ReaderDown(self.device, reason))
 
     def _init(self, now: Instant) -> None:
         self._inits += 1
-        self._init_at = now.mono + INIT_AGAIN
+        self._asked_at, self._init_at, self._clock_at = now.mono, now.mono + INIT_AGAIN, None
         self._start(Init(now.wall, self.entry, self.options.tx_power, self.options.channel))
 
     def _on_tick(self, now: Instant) -> None:
@@ -179,23 +185,27 @@ class ReaderSession:
             return
         while self._framer.held and now.mono >= self._heard_at + TORN_AFTER:
             self._frames(self._framer.resync(), now)
-        if now.mono >= self._heard_at + self.dialect.silence:
+        if now.mono >= self._spoke_at + self.dialect.silence:
             self._drop(f"silent for {self.dialect.silence:g} s", now)
-        elif self._init_at is not None and now.mono >= self._init_at:
+        if self._trade:
+            self._tick_trade(self._trade, now)
+        if self._trade is None:  # C0 would end a trade
+            self._tick_idle(now)
+
+    def _tick_idle(self, now: Instant) -> None:
+        if self._init_at is not None and now.mono >= self._init_at:
             if self._inits < INIT_TRIES:
                 self._init(now)
             else:
                 self._drop(f"no answer to C0, {INIT_TRIES} times", now)
-        elif self._trade is None and self._clock_at is not None and now.mono >= self._clock_at:
+        elif self._clock_at is not None and now.mono >= self._clock_at:
             self._inits = 0
             self._init(now)
-        if self._trade:
-            self._tick_trade(self._trade, now)
 
     def _drop(self, reason: str, now: Instant) -> None:
         """Ask for the link to be made anew, once: `Disconnected` follows."""
-        self._heard_at = now.mono
-        self._init_at = None
+        self._spoke_at = now.mono
+        self._init_at = self._clock_at = None
         self._out.append(Drop(reason))
 
     def _tick_trade(self, trade: _Trade, now: Instant) -> None:
@@ -219,15 +229,20 @@ class ReaderSession:
 
     def _frames(self, found: Sequence[Frame | Noise], now: Instant) -> None:
         for frame in found:
-            if not isinstance(frame, Frame) or not frame.data:
-                continue  # noise is the recorder's business; an empty frame asks for nothing
-            try:
-                words = self.dialect.hear(self.dialect.decode(frame.data))
-            except MessageError:
-                self._answer_holding(frame.sequence, "", now)
-                continue
-            for word in words:
-                self._hear(word, frame.sequence, now)
+            if isinstance(frame, Frame):  # noise is the recorder's business, and no sign of life
+                self._spoke_at = now.mono
+                self._frame(frame, now)
+
+    def _frame(self, frame: Frame, now: Instant) -> None:
+        if not frame.data:
+            return  # an empty frame asks for nothing
+        try:
+            words = self.dialect.hear(self.dialect.decode(frame.data))
+        except MessageError:
+            self._answer_holding(frame.sequence, "", now)
+            return
+        for word in words:
+            self._hear(word, frame.sequence, now)
 
     def _hear(self, word: Report | Order, sequence: int, now: Instant) -> None:
         match word:
@@ -247,7 +262,9 @@ class ReaderSession:
                 pass  # what only a PC says
 
     def _hear_status(self, status: Status, sequence: int, now: Instant) -> None:
-        if self._init_at is None:  # nobody asked: the antenna has started anew
+        # So soon after C0 it is the answer, if need be said again: F2 repeats what we answer late (rsu-protocol 5).
+        asked = self._init_at is not None or now.mono < self._asked_at + INIT_AGAIN
+        if not asked:  # the antenna has started anew
             self._lose_trade("antenna restarted", now)
             self._inits = 0
             self._init(now)
@@ -270,19 +287,20 @@ class ReaderSession:
 
     def _tell_status(self, status: Status) -> None:
         if status != self._status:
-            self._status = status
+            self._status, self._told_down = status, False
             up = ReaderUp(self.device, status.terminals, status.authorised, status.version, status.fault)
             self._emit(up)
 
     def _hear_tag(self, tag: Tag, sequence: int, now: Instant) -> None:
         trade = self._trade
-        if trade and trade.tag.obu_id != tag.obu_id and trade.phase != "reading":
-            self._answer_holding(sequence, trade.tag.obu_id, now)
+        own = trade is not None and trade.tag.obu_id == tag.obu_id
+        if trade and trade.phase != "reading" and (not own or trade.is_all_of(tag)):
+            self._hold_soon(trade, sequence, now)
             return
-        if self._is_quiet(tag.obu_id, now) and not trade:
+        if self._is_quiet(tag.obu_id, now) and not own:
             self._reply(sequence, Stop(tag.obu_id, now.wall))
             return
-        loops = trade.loops + 1 if trade and trade.tag.obu_id == tag.obu_id and trade.phase == "reading" else 0
+        loops = trade.loops + 1 if trade and own and trade.phase == "reading" else 0
         self._lose_trade("the tag was found anew before the result", now)
         if loops > LOOPS:
             self._emit(TagUnreadable(self.device, tag.obu_id, "B2 again and again", 0))
@@ -297,21 +315,18 @@ class ReaderSession:
 
     def _hear_contents(self, contents: Contents, sequence: int, now: Instant) -> None:
         trade = self._trade
-        if trade is None or trade.tag.obu_id != contents.obu_id:
-            self._reply(sequence, Stop(contents.obu_id, now.wall))
-            return
-        trade.sequence = sequence
-        if trade.phase == "buying":
-            self._answer_holding(sequence, contents.obu_id, now)
-        elif trade.phase == "deciding":
-            trade.hold_at = now.mono + ANSWER_WITHIN
-        else:
+        if trade and trade.phase != "reading":
+            self._hold_soon(trade, sequence, now)
+        elif trade and trade.tag.obu_id == contents.obu_id:
+            trade.sequence = sequence
             trade.vehicle = contents.vehicle or trade.vehicle
             trade.card = contents.card or trade.card
             if trade.card:
                 self._decide(trade, now)
             else:
                 self._reply(sequence, GoOn(trade.tag.obu_id, trade.tag.issuer))
+        else:
+            self._reply(sequence, Stop(contents.obu_id, now.wall))
 
     def _decide(self, trade: _Trade, now: Instant) -> None:
         trade.phase = "deciding"
@@ -321,17 +336,25 @@ class ReaderSession:
 
     def _hear_result(self, result: Result, sequence: int, now: Instant) -> None:
         trade, late = self._trade, self._late.get(result.obu_id)
-        self._reply(sequence, GoOn(result.obu_id, trade.tag.issuer if trade else "0" * 16))
+        issuer = self._issuer_of(result.obu_id)
+        self._reply(sequence, GoOn(result.obu_id, issuer))
         if trade and trade.debit and _belongs(result, trade.debit):
             self._trade = None
-            self._tell_done(trade.debit, result, now)
+            self._tell_done(trade.debit, result, issuer, now)
         elif late is None or now.mono >= late.until or not _belongs(result, late.debit):
             self._emit(TagUnreadable(self.device, result.obu_id, "B5 that nobody asked for", 0))
         elif not late.told:
-            self._tell_done(late.debit, result, now)
+            self._tell_done(late.debit, result, issuer, now)
 
-    def _tell_done(self, debit: Debit, result: Result, now: Instant) -> None:
-        self._late[result.obu_id] = _Late(debit, now.mono + LATE_RESULT, told=True)
+    def _issuer_of(self, obu_id: str) -> str:
+        """The issuer of a tag that is in trade or has paid lately; zeros for any other."""
+        if self._trade and self._trade.tag.obu_id == obu_id:
+            return self._trade.tag.issuer
+        late = self._late.get(obu_id)
+        return late.issuer if late else "0" * 16
+
+    def _tell_done(self, debit: Debit, result: Result, issuer: str, now: Instant) -> None:
+        self._remember(_Late(debit, issuer, now.mono + LATE_RESULT, told=True), now)
         proof = DebitProof(
             terminal=result.terminal,
             terminal_serial=result.terminal_serial,
@@ -346,15 +369,15 @@ class ReaderSession:
 
     def _hear_failed(self, failed: Failed, sequence: int, now: Instant) -> None:
         trade = self._trade
-        if trade is None or trade.tag.obu_id != failed.obu_id:
-            self._reply(sequence, Stop(failed.obu_id, now.wall))
-        elif trade.phase == "buying":
+        if trade and trade.phase != "reading" and trade.tag.obu_id != failed.obu_id:
+            self._hold_soon(trade, sequence, now)
+            return
+        if trade and trade.debit:
             self._lose_trade(f"the antenna reports {failed.command:02X} error {failed.code:02X}", now)
-            self._reply(sequence, Stop(failed.obu_id, now.wall))
-        else:
+        elif not self._is_quiet(failed.obu_id, now):
             self._emit(TagUnreadable(self.device, failed.obu_id, f"{failed.command:02X}", failed.code))
-            self._reply(sequence, Stop(failed.obu_id, now.wall))
-            self._trade = None
+        self._trade = None
+        self._reply(sequence, Stop(failed.obu_id, now.wall))
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -387,10 +410,20 @@ class ReaderSession:
         """End the trade; if its purchase has left, what became of it is unknown."""
         trade, self._trade = self._trade, None
         if trade and trade.debit:
-            self._late[trade.debit.obu_id] = _Late(trade.debit, now.mono + LATE_RESULT, told=False)
+            self._remember(_Late(trade.debit, trade.tag.issuer, now.mono + LATE_RESULT, told=False), now)
             self._emit(DebitUnknown(self.device, trade.debit.intent, reason))
 
+    def _remember(self, purchase: _Late, now: Instant) -> None:
+        self._late = {obu: late for obu, late in self._late.items() if late.until > now.mono}
+        self._late[purchase.debit.obu_id] = purchase
+
     # --- speaking ------------------------------------------------------------------------------------------
+
+    def _hold_soon(self, trade: _Trade, sequence: int, now: Instant) -> None:
+        """Answer a frame that must not end this trade: Stop would, whatever its OBUID (rsu-protocol 3 [2+])."""
+        trade.sequence = sequence
+        if trade.hold_at is None:
+            trade.hold_at = now.mono + ANSWER_WITHIN
 
     def _hold(self, trade: _Trade, now: Instant) -> None:
         trade.hold_at = None

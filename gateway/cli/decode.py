@@ -63,7 +63,7 @@ def _cut(framer: Framer, data: bytes) -> Iterator[Frame | Noise]:
 
 
 def _joined(found: Iterable[Frame | Noise]) -> Iterator[Frame | list[Noise]]:
-    """Each frame by itself, and noise in runs that go on for the same reason."""
+    """Each frame by itself, sound or not, and other noise in runs that go on for the same reason."""
     run: list[Noise] = []
     for item in found:
         if run and not _goes_on(run[-1], item):
@@ -79,7 +79,10 @@ def _joined(found: Iterable[Frame | Noise]) -> Iterator[Frame | list[Noise]]:
 
 def _goes_on(before: Noise, item: Frame | Noise) -> bool:
     return (
-        isinstance(item, Noise) and item.reason == before.reason and item.offset == before.offset + len(before.raw)
+        isinstance(item, Noise)
+        and not isinstance(item, BadChecksum)
+        and item.reason == before.reason
+        and item.offset == before.offset + len(before.raw)
     )
 
 

@@ -1,6 +1,5 @@
 """The command `etclane`: words in, a line or JSON out, plain sentences on stderr, non-zero on failure."""
 
-import asyncio
 import json
 import logging
 import subprocess
@@ -24,7 +23,7 @@ from gateway.cli.decode import HexError
 from gateway.config import ConfigError
 from gateway.daemon import clock, serve
 from gateway.ledger import imports, store
-from gateway.ledger.entries import Draft, Moment
+from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
 from gateway.tariff import engine
 from protocols.errors import ProtocolError
@@ -69,8 +68,12 @@ def _plainly() -> Iterator[None]:
         _fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
     except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
         _fail(error)
+    except UnicodeDecodeError as error:
+        _fail(f"须存为 UTF-8 / must be saved as UTF-8: {error.reason}, byte {error.start}")
+    except BrokenPipeError:
+        raise  # whoever read our output has seen enough; typer ends quietly
     except OSError as error:
-        _fail(f"{error.filename or ''}: {error.strerror or error}")
+        _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
 
 
 @app.callback(invoke_without_command=True)
@@ -88,7 +91,7 @@ def run(config: Site = DEFAULT_SITE) -> None:
     with _plainly():
         site = site_config.load(config)
         _log_to_stderr()
-        asyncio.run(serve(site))
+        serve(site)
 
 
 @app.command(epilog="例 / example: etclane demo --keep")
@@ -137,13 +140,13 @@ def replay(
     """重放抓包，打印事件、动作和流水 / replay a capture through the same sessions, cores and ledger."""
     with _plainly():
         site = site_config.load(config)
-        prelude = list(imports.parse(state.read_text(encoding="utf-8").splitlines())) if state else []
+        prelude = _stays_in(state) if state else []
         for line in replaying.replay(capture.read_bytes(), site, prelude):
             _print_json(line)
 
 
 @app.command(
-    epilog="例 / example: etclane fee config/tariffs/lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
+    epilog="例 / example: etclane fee lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
 )
 def fee(
     tariff: Annotated[Path, typer.Argument(help="费率文件 / a tariff's TOML")],
@@ -192,8 +195,10 @@ def import_stays(
 ) -> None:
     """导入启用前已在场内的车辆 / take in cars that were inside before; the gateway must be stopped."""
     with _plainly():
-        site = site_config.load(config)
-        bodies = list(imports.parse(file.read_text(encoding="utf-8").splitlines()))
+        site, now = site_config.load(config), clock()
+        bodies = _stays_in(file)
+        if not bodies:
+            _fail(f"{file}: 没有车辆 / holds no car")
         book = store.Store(site.ledger)
         try:
             stays = Stays()
@@ -201,10 +206,15 @@ def import_stays(
                 stays.apply(draft)
             for body in bodies:
                 if stays.of(body.plate, body.color):
-                    _fail(f"{body.plate} 已在场内 / is inside already; nothing was imported")
-            now = clock()
+                    _fail(f"{body.plate} 已在场内，未导入任何车辆 / is inside already; nothing was imported")
+                if datetime.fromisoformat(body.entered) > now.wall:
+                    _fail(
+                        f"{body.plate} 入场时间晚于现在，未导入任何车辆 / entered after now; nothing was imported"
+                    )
             moment = Moment(now.wall, now.mono, "import", trusted=True)
-            book.append([Draft(moment, "", replace(body, stay=f"{book.chain}-{body.stay}")) for body in bodies])
+            # The newest number makes the ids unlike those of any import before.
+            begin = f"{book.chain}-{book.last}"
+            book.append([Draft(moment, "", replace(body, stay=f"{begin}-{body.stay}")) for body in bodies])
         finally:
             book.close()
     typer.echo(f"已导入 {len(bodies)} 辆 / imported {len(bodies)}")
@@ -214,12 +224,20 @@ def _in_china(at: datetime) -> datetime:
     return at if at.utcoffset() is not None else at.replace(tzinfo=show.CHINA)
 
 
+def _stays_in(file: Path) -> list[StayImported]:
+    # "-sig": a file made on Windows may begin with a byte order mark.
+    return list(imports.parse(file.read_text(encoding="utf-8-sig").splitlines()))
+
+
 def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    # What a tag says may be no text; as it is written here it is the JSON escape of the same.
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
 def _log_to_stderr() -> None:
     """JSON for the journal, coloured lines for a terminal; libraries only when something is wrong."""
+    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what it would say stands in `BarrierDown`
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")
     renderer: Callable[..., str | bytes] = (
         structlog.dev.ConsoleRenderer()

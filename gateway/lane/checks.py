@@ -26,6 +26,7 @@ LOCKED = Refusal("tag locked", "标签已锁定，请走人工通道", "Tag is l
 NO_CARD = Refusal("no card", "未插卡，请插入ETC卡", "No card in the tag")
 CARD_ERROR = Refusal("card error", "卡片异常，请重新插卡", "Card error")
 UNREADABLE = Refusal("unreadable", "标签读取失败，请走人工通道", "Tag cannot be read")
+NO_PLATE = Refusal("no plate", "标签无有效车牌，请走人工通道", "The tag names no plate")
 TAG_EXPIRED = Refusal("tag expired", "标签已过期", "Tag has expired")
 TAG_NOT_STARTED = Refusal("tag not valid yet", "标签未启用", "Tag is not valid yet")
 CARD_EXPIRED = Refusal("card expired", "ETC卡已过期", "Card has expired")
@@ -57,6 +58,8 @@ def _unfit(read: TagRead, today: date) -> Iterator[Refusal]:
     if card is None or read.vehicle is None:
         yield UNREADABLE
         return
+    if not read.vehicle.plate.strip() or not read.vehicle.plate.isprintable():
+        yield NO_PLATE  # bytes that are no GBK come as surrogates, and vehicles without a plate would share a stay
     yield from _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
     yield from _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
     yield from _identity(tag, card, read.vehicle)
@@ -78,13 +81,11 @@ def _identity(tag: Tag, card: Card, vehicle: Vehicle) -> Iterator[Refusal]:
         yield PLATE
 
 
-def undebitable(card: Card, fen: int, ceiling: int, *, clock_trusted: bool) -> Refusal | None:
+def undebitable(card: Card, fen: int, ceiling: int) -> Refusal | None:
     """Why this amount is not to be taken from this card, None if it may be.
 
     Only a stored-value card is limited by its balance; a credit card's is a counter (gbt20851 0 item 8).
     """
-    if not clock_trusted:
-        return CLOCK
     if fen > ceiling:
         return CEILING
     if card.kind == STORED_VALUE and card.balance < fen:

@@ -37,8 +37,9 @@ from gateway.ledger.entries import (
     StayClosed,
     StayOpened,
 )
-from gateway.ledger.stays import Stay
+from gateway.ledger.stays import Intent, Stay
 from gateway.tariff.engine import Quote
+from protocols.obu.values import Card, Tag, Vehicle
 
 AGAIN_SOON = 1.0
 """Seconds of quiet for a tag that has come too early: a follower, or one that another lane is dealing with."""
@@ -59,6 +60,12 @@ class Situation:
 
 def on(s: Situation, event: DeviceEvent | None) -> Step:
     """Take one event of this lane's devices, or None when `deadline` has come."""
+    lane, actions = _take(s, event)
+    lane, lowering = passage.at_rest(s.rules, lane, s.now.mono)
+    return lane, [*actions, *lowering]
+
+
+def _take(s: Situation, event: DeviceEvent | None) -> Step:
     match event:
         case TagRead():
             return _tag(s, event)
@@ -108,53 +115,51 @@ def _tag(s: Situation, read: TagRead) -> Step:
 def _arrival(s: Situation, read: TagRead) -> Step:
     if s.facts.ledger_fault:
         return s.lane, [_show(s, checks.LEDGER), _release(s, read.tag.obu_id)]
-    if refusal := checks.unfit(read, s.now.wall.date()):
-        return _refuse(s, read, refusal)
+    refusal, vehicle, card = checks.unfit(read, s.now.wall.date()), read.vehicle, read.card
+    if refusal or vehicle is None or card is None:
+        return _refuse(s, read, refusal or checks.UNREADABLE)
     if s.facts.stay_busy:
         return s.lane, [_release(s, read.tag.obu_id, AGAIN_SOON)]
-    return _enter(s, read) if s.rules.role == "entry" else _leave(s, read)
+    return _enter(s, read.tag, vehicle, card) if s.rules.role == "entry" else _leave(s, read, card)
 
 
-def _enter(s: Situation, read: TagRead) -> Step:
-    stay, vehicle, card = s.facts.stay, read.vehicle, read.card
-    if vehicle is None or card is None:
-        return _refuse(s, read, checks.UNREADABLE)
+def _enter(s: Situation, tag: Tag, vehicle: Vehicle, card: Card) -> Step:
+    stay = s.facts.stay
     welcome = Show(s.rules.name, f"欢迎光临 {vehicle.plate}", f"Welcome {vehicle.plate}")
     if stay and stay.lane == s.rules.name and not stay.passed and _recent(s, stay.entered):
-        return _open(s, read.tag.obu_id, stay.id, LetThroughAgain(stay.id), welcome)
+        return _open(s, tag.obu_id, stay.id, LetThroughAgain(stay.id), welcome)
     opened = StayOpened(
         stay=s.facts.fresh,
         plate=vehicle.plate,
         color=vehicle.color,
         vehicle_class=vehicle.vehicle_class,
-        obu_id=read.tag.obu_id,
+        obu_id=tag.obu_id,
         card=card.number,
     )
-    lane, actions = _open(s, read.tag.obu_id, opened.stay, opened, welcome)
+    lane, actions = _open(s, tag.obu_id, opened.stay, opened, welcome)
     # Its last exit was never seen: end that stay unbilled and in the open, lest this visit pays for it.
     stale = [Record(StayClosed(stay.id, "superseded", 0, stay.paid, None))] if stay else []
     return lane, [*stale, *actions]
 
 
-def _leave(s: Situation, read: TagRead) -> Step:
+def _leave(s: Situation, read: TagRead, card: Card) -> Step:
     stay, quote, left = s.facts.stay, s.facts.quote, s.facts.left
     if stay is None or quote is None:
         if left and not left.passed and left.closed and _recent(s, left.closed):
             return _open(s, read.tag.obu_id, left.id, LetThroughAgain(left.id), _goodbye(s, 0))
         return _refuse(s, read, checks.NO_STAY)
+    if not (s.now.trusted and stay.trusted):
+        return _refuse(s, read, checks.CLOCK)  # a quote between such times means nothing, not even "free" (law 10)
     if s.facts.doubt:
         return _by_policy(s, read.tag.obu_id, stay, quote, s.facts.doubt.id)
     if quote.total <= stay.paid:
         return _close_stay(s, read.tag.obu_id, _closed(stay, quote, stay.paid))
-    return _debit(s, read, stay, quote)
+    return _debit(s, read, card, stay, quote)
 
 
-def _debit(s: Situation, read: TagRead, stay: Stay, quote: Quote) -> Step:
-    card, fen, intent = read.card, quote.total - stay.paid, s.facts.fresh
-    if card is None:
-        return _refuse(s, read, checks.UNREADABLE)
-    trusted = s.now.trusted and stay.trusted
-    if refusal := checks.undebitable(card, fen, s.rules.ceiling, clock_trusted=trusted):
+def _debit(s: Situation, read: TagRead, card: Card, stay: Stay, quote: Quote) -> Step:
+    fen, intent = quote.total - stay.paid, s.facts.fresh
+    if refusal := checks.undebitable(card, fen, s.rules.ceiling):
         return _refuse(s, read, replace(refusal, detail=f"{fen} fen"))
     at = s.now.wall.replace(microsecond=0)
     intended = DebitIntended(
@@ -213,7 +218,8 @@ def _evidence(s: Situation, debit: Debiting, read: TagRead) -> Step:
     if balance == after:
         return _settled(s, debit, DebitSettled(debit.intent, "balance", None, after), after)
     if balance == debit.balance_before:
-        afresh = replace(s, lane=replace(s.lane, phase=Idle()), facts=replace(s.facts, doubt=None))
+        other = s.facts.doubt if s.facts.doubt and s.facts.doubt.id != debit.intent else None
+        afresh = replace(s, lane=replace(s.lane, phase=Idle()), facts=replace(s.facts, doubt=other))
         lane, actions = _arrival(afresh, read)
         return lane, [Record(NotDebited(debit.intent, "the balance is what it was")), *actions]
     return _by_policy(s, debit.obu_id, debit.stay, debit.quote, debit.intent)
@@ -229,9 +235,17 @@ def _by_policy(s: Situation, obu_id: str, stay: Stay, quote: Quote, intent: str)
 
 def _contradiction(s: Situation, event: Outcome) -> list[Action]:
     """News of an intent that has its outcome, or that nobody knows: to be looked at if it is about money."""
-    if not isinstance(event, DebitDone) or (s.facts.intent and s.facts.intent.state == "settled"):
-        return []
-    return [Record(Alarm("debit reported against its record", f"{event.intent}: TAC {event.proof.tac}"))]
+    match event, s.facts.intent:
+        case DebitDone(), Intent(proven=True):
+            return []
+        case DebitDone(), Intent(state="settled"):
+            what = "proof of a settled debit came late"
+        case DebitDone(), _:
+            what = "debit reported against its record"
+        case _:
+            return []
+    serials = f"{event.proof.terminal} {event.proof.terminal_serial}, card serial {event.proof.card_serial}"
+    return [Record(Alarm(what, f"{event.intent}: TAC {event.proof.tac}, terminal {serials}"))]
 
 
 def _under_way(lane: Lane, intent: str) -> Debiting | None:
@@ -264,7 +278,7 @@ def _unreadable(s: Situation, event: TagUnreadable) -> Step:
     refused = Refused(checks.UNREADABLE.code, "", event.obu_id, "", f"{event.stage} {event.code:02X}")
     if not isinstance(s.lane.phase, Idle) or s.facts.ledger_fault:
         return s.lane, []
-    return s.lane, [Record(refused), _release(s, event.obu_id, AGAIN_SOON)]
+    return s.lane, [Record(refused), _show(s, checks.UNREADABLE), _release(s, event.obu_id, AGAIN_SOON)]
 
 
 def _refuse(s: Situation, read: TagRead, refusal: Refusal) -> Step:

@@ -16,7 +16,7 @@ PASSED, NOBODY, STUCK = "passed", "nobody came", "still under the arm"
 def begin(rules: LaneRules, lane: Lane, stay: str, reason: Body, now: float) -> tuple[Lane, list[Action]]:
     """Open for this stay, once its reason is durable (law 3)."""
     phase = Passing(stay, now + rules.pass_within, seen=bool(lane.occupied))
-    return replace(lane, phase=phase), [Do(OpenBarrier(rules.barrier), after=reason)]
+    return replace(lane, phase=phase, arm_left_up=False), [Do(OpenBarrier(rules.barrier), after=reason)]
 
 
 def loop(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
@@ -28,10 +28,15 @@ def loop(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
             return replace(lane, phase=replace(passing, clear_at=now + rules.clear_after)), []
         case Passing() as passing:
             return replace(lane, phase=replace(passing, clear_at=None)), []
-        case Idle(arm_left_up=True) if lane.occupied is False:
-            return _close(rules, lane, "", now)
         case _:
             return lane, []
+
+
+def at_rest(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
+    """An arm that was left up comes down when nothing is under way and the loop is known to be free."""
+    if lane.arm_left_up and lane.occupied is False and isinstance(lane.phase, Idle):
+        return _close(rules, lane, "", now)
+    return lane, []
 
 
 def arm_down(lane: Lane) -> tuple[Lane, list[Action]]:
@@ -50,16 +55,10 @@ def refused(rules: LaneRules, lane: Lane, event: CloseRefused, now: float) -> tu
 def due(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
     """A time has come."""
     match lane.phase:
-        case Passing(stay=stay, clear_at=at) if at is not None and now >= at and lane.occupied is False:
-            lane, actions = _close(rules, lane, stay, now)
-            return lane, [Record(PassageEnded(stay, PASSED)), *actions]
-        case Passing(stay=stay, until=until) if now >= until and lane.occupied is False:
-            lane, actions = _close(rules, lane, stay, now)
-            return lane, [Record(PassageEnded(stay, NOBODY)), *actions]
-        case Passing(stay=stay, until=until) if now >= until:
-            return replace(lane, phase=Idle(arm_left_up=True)), [Record(PassageEnded(stay, STUCK))]
+        case Passing() as passing if now >= _over_at(lane, passing):
+            return _end(rules, lane, passing, now)
         case Closing(until=until) if now >= until:
-            alarm = () if lane.arm_closed is None else (Record(Alarm("arm did not close", "")),)
+            alarm = [Record(Alarm("arm did not close", ""))] if lane.arm_closed is False else []
             return replace(lane, phase=Idle()), [*alarm]
         case _:
             return lane, []
@@ -68,13 +67,31 @@ def due(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
 def deadline(lane: Lane) -> float | None:
     """When `due` wants to be asked."""
     match lane.phase:
-        case Passing(until=until, clear_at=clear_at):
-            return until if clear_at is None or lane.occupied is not False else min(until, clear_at)
+        case Passing() as passing:
+            return _over_at(lane, passing)
         case Closing(until=until):
             return until
         case _:
             return None
 
 
+def _over_at(lane: Lane, passing: Passing) -> float:
+    """When the car is long enough off the loop, or nobody is waited for any more."""
+    return passing.until if passing.clear_at is None or lane.occupied is not False else passing.clear_at
+
+
+def _end(rules: LaneRules, lane: Lane, passing: Passing, now: float) -> tuple[Lane, list[Action]]:
+    if lane.occupied is not False:
+        return replace(lane, phase=Idle(), arm_left_up=True), _ended(passing.stay, STUCK)
+    lane, actions = _close(rules, lane, passing.stay, now)
+    return lane, [*_ended(passing.stay, PASSED if passing.seen else NOBODY), *actions]
+
+
+def _ended(stay: str, outcome: str) -> list[Action]:
+    """The record of it; an arm that was left up comes down for no stay."""
+    return [Record(PassageEnded(stay, outcome))] if stay else []
+
+
 def _close(rules: LaneRules, lane: Lane, stay: str, now: float) -> tuple[Lane, list[Action]]:
-    return replace(lane, phase=Closing(stay, now + rules.arm_within)), [Do(CloseBarrier(rules.barrier))]
+    lane = replace(lane, phase=Closing(stay, now + rules.arm_within), arm_left_up=False)
+    return lane, [Do(CloseBarrier(rules.barrier))] if rules.lowers else []

@@ -16,7 +16,8 @@ class LaneRules:
     `ceiling` is the largest single debit (law 11). `unresolved` is what becomes of a car whose debit has no known
     outcome: `hold` for the operator, or `owe` and let go. `presence` is how long a tag may be out of sight and
     still be the same presence, within which a balance is evidence. `again` is how long after a stay was opened or
-    closed here the barrier opens once more for a car that did not get through.
+    closed here the barrier opens once more for a car that did not get through. `lowers` is False where the
+    barrier closes by itself and takes no order to.
     """
 
     name: str
@@ -32,6 +33,7 @@ class LaneRules:
     clear_after: float = 0.5
     arm_within: float = 15.0
     again: float = 600.0
+    lowers: bool = True
 
 
 # --- phases ------------------------------------------------------------------------------------------------
@@ -39,9 +41,7 @@ class LaneRules:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nothing under way. `arm_left_up`: the arm stayed up because the loop under it did not clear."""
-
-    arm_left_up: bool = False
+    """Nothing under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +89,15 @@ Phase = Idle | Debiting | Doubting | Passing | Closing
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """The state of one lane. Inputs are None while unknown, and unknown counts as occupied (law 6)."""
+    """The state of one lane. Inputs are None while unknown, and unknown counts as occupied (law 6).
+
+    `arm_left_up`: the arm stayed up after its passage, because the loop under it did not clear.
+    """
 
     phase: Phase = Idle()
     occupied: bool | None = None
     arm_closed: bool | None = None
+    arm_left_up: bool = False
 
     @property
     def stay(self) -> str | None:

@@ -5,12 +5,15 @@ Amounts are integer fen. `Moment` says when, and how far that can be believed (l
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
 GENESIS = "0" * 64
 """The hash before the first entry."""
+
+_NO_TEXT = re.compile("[\ud800-\udfff]")
 
 Json = object
 """Plain JSON types; `canonical` refuses any other with a TypeError."""
@@ -206,8 +209,9 @@ class Entry:
 
 
 def canonical(value: Json) -> str:
-    """One text per value: sorted keys, no spaces, Chinese as it is."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    """One text per value: sorted keys, no spaces, Chinese as it is, lone surrogates escaped."""
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:

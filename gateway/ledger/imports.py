@@ -10,6 +10,8 @@ from datetime import datetime
 from gateway.ledger.entries import StayImported
 
 FIELDS = {"plate": str, "color": int, "vehicle_class": int, "entered": str}
+CODES = range(256)
+"""Colour and vehicle class are one byte each in the tag (rsu-protocol 8.4)."""
 
 
 class StayImportError(ValueError):
@@ -24,7 +26,7 @@ def parse(lines: Iterable[str]) -> Iterator[StayImported]:
             continue
         try:
             stay = _stay(json.loads(line), number)
-        except (ValueError, TypeError) as error:
+        except (ValueError, RecursionError) as error:
             raise StayImportError(f"第 {number} 行 / line {number}: {error}") from error
         if (stay.plate, stay.color) in seen:
             raise StayImportError(f"第 {number} 行 / line {number}: {stay.plate} 重复 / stands twice")
@@ -37,7 +39,11 @@ def _stay(said: object, number: int) -> StayImported:
         raise ValueError(f"须有且仅有 / must hold exactly {', '.join(FIELDS)}")
     for name, kind in FIELDS.items():
         if type(said[name]) is not kind:
-            raise ValueError(f"{name} 类型不对 / {name} must be {kind.__name__}")
+            raise ValueError(f"{name} 类型不对，须为 {kind.__name__} / {name} must be {kind.__name__}")
+    if not said["plate"].strip() or not said["plate"].isprintable():
+        raise ValueError("plate 不是车牌 / plate is no plate number")
+    if said["color"] not in CODES or said["vehicle_class"] not in CODES:
+        raise ValueError("color 和 vehicle_class 须为 0 到 255 / color and vehicle_class must be 0 to 255")
     if datetime.fromisoformat(said["entered"]).utcoffset() is None:
         raise ValueError("entered 须带时区，如 +08:00 / entered needs an offset, such as +08:00")
     return StayImported(f"import-{number}", said["plate"], said["color"], said["vehicle_class"], said["entered"])

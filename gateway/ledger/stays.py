@@ -10,6 +10,8 @@ from gateway.ledger.entries import (
     DebitSettled,
     DebitUnresolved,
     Draft,
+    LetThroughAgain,
+    Moment,
     NotDebited,
     PassageEnded,
     StayClosed,
@@ -26,23 +28,29 @@ KEPT_CLOSED = 256
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A vehicle inside, or one that has just left. `entered` is on today's clock, corrected by recorded steps."""
+    """A vehicle inside, or one that has just left.
+
+    `boot` is the run whose clock its newest time was taken from, empty for a time that a person stated: a step of
+    the clock moves the times of that run only. Those of earlier runs were not taken from the clock that stepped,
+    which may have started anywhere.
+    """
 
     id: str
     plate: str
     color: int
     vehicle_class: int
     entered: datetime
-    trusted: bool
-    lane: str
+    trusted: bool = True
+    lane: str = ""
     paid: int = 0
     closed: datetime | None = None
     passed: bool = False
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A debit that was begun. `state`: `open`, `unresolved`, `settled`, `not made`."""
+    """A debit that was begun. `state`: `open`, `unresolved`, `settled`, `not made`; `proven`: with its TAC."""
 
     id: str
     stay: str
@@ -50,6 +58,7 @@ class Intent:
     fen: int
     balance_before: int
     state: str = "open"
+    proven: bool = False
 
 
 @dataclass(slots=True)
@@ -59,6 +68,8 @@ class Stays:
     open: dict[Vehicle, Stay] = field(default_factory=dict)
     closed: dict[Vehicle, Stay] = field(default_factory=dict)
     intents: dict[str, Intent] = field(default_factory=dict)
+    passing: dict[str, str] = field(default_factory=dict)
+    """By lane, the stay that the barrier was opened for and whose passage has not ended."""
 
     def of(self, plate: str, color: int) -> Stay | None:
         """The open stay of this vehicle."""
@@ -82,17 +93,23 @@ class Stays:
         """Take in one more entry."""
         at, body = draft.at, draft.body
         match body:
+            case StayOpened(stay) | StayClosed(stay) | LetThroughAgain(stay) if draft.lane:
+                self.passing[draft.lane] = stay
+            case PassageEnded():
+                self.passing.pop(draft.lane, None)
+            case _:
+                pass
+        match body:
             case StayOpened():
-                self._opened(_stay(body, at.wall, draft.lane, trusted=at.trusted))
+                self._opened(replace(_stay(body, at.wall), trusted=at.trusted, lane=draft.lane, boot=at.boot))
             case StayImported():
-                self._opened(_stay(body, datetime.fromisoformat(body.entered), "", trusted=True))
+                self._opened(_stay(body, datetime.fromisoformat(body.entered)))
             case StayClosed():
-                self._closed(body.stay, at.wall)
+                self._closed(body.stay, at)
             case PassageEnded(stay, "passed"):
                 self._passed(stay)
             case ClockStepped(seconds):
-                step = timedelta(seconds=seconds)
-                self.open = {key: replace(stay, entered=stay.entered + step) for key, stay in self.open.items()}
+                self._shift(at.boot, timedelta(seconds=seconds))
             case _:
                 self._debit(body)
 
@@ -100,8 +117,8 @@ class Stays:
         match body:
             case DebitIntended():
                 self.intents[body.intent] = Intent(body.intent, body.stay, body.card, body.fen, body.balance_before)
-            case DebitSettled(intent):
-                self._outcome(intent, "settled")
+            case DebitSettled(intent, proof=proof):
+                self._outcome(intent, "settled", proven=proof is not None)
                 self._paid(self.intents[intent])
             case NotDebited(intent):
                 self._outcome(intent, "not made")
@@ -110,8 +127,8 @@ class Stays:
             case _:
                 pass
 
-    def _outcome(self, intent: str, state: str) -> None:
-        self.intents[intent] = replace(self.intents[intent], state=state)
+    def _outcome(self, intent: str, state: str, *, proven: bool = False) -> None:
+        self.intents[intent] = replace(self.intents[intent], state=state, proven=proven)
 
     def _paid(self, intent: Intent) -> None:
         for stays in (self.open, self.closed):
@@ -119,16 +136,24 @@ class Stays:
                 if stay.id == intent.stay:
                     stays[key] = replace(stay, paid=stay.paid + intent.fen)
 
+    def _shift(self, boot: str, step: timedelta) -> None:
+        for stays in (self.open, self.closed):
+            for key, stay in stays.items():
+                if stay.boot == boot:
+                    closed = stay.closed + step if stay.closed else None
+                    stays[key] = replace(stay, entered=stay.entered + step, closed=closed)
+
     def _opened(self, stay: Stay) -> None:
         self.open[stay.plate, stay.color] = stay
 
-    def _closed(self, stay_id: str, at: datetime) -> None:
+    def _closed(self, stay_id: str, at: Moment) -> None:
         key = next((key for key, stay in self.open.items() if stay.id == stay_id), None)
         if key is None:
             return
-        stay = self.open.pop(key)
-        self.closed.pop(key, None)
-        self.closed[key] = replace(stay, closed=at)
+        if key in self.closed:
+            self._forget(self.closed.pop(key))
+        # It passed on its way in; the way out is still to come.
+        self.closed[key] = replace(self.open.pop(key), closed=at.wall, boot=at.boot, passed=False)
         if len(self.closed) > KEPT_CLOSED:
             self._forget(self.closed.pop(next(iter(self.closed))))
 
@@ -147,5 +172,5 @@ class Stays:
                     stays[key] = replace(stay, passed=True)
 
 
-def _stay(body: StayOpened | StayImported, entered: datetime, lane: str, *, trusted: bool) -> Stay:
-    return Stay(body.stay, body.plate, body.color, body.vehicle_class, entered, trusted, lane)
+def _stay(body: StayOpened | StayImported, entered: datetime) -> Stay:
+    return Stay(body.stay, body.plate, body.color, body.vehicle_class, entered)

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +66,25 @@ class Store:
     """The ledger of one gateway. Raises LedgerHeldError if another process has it, LedgerError if it is unfit."""
 
     def __init__(self, path: Path, *, connect: Connect = connect, chain: str | None = None) -> None:
-        self._lock = _hold(path)
         try:
-            self._db = connect(path)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
-            self._attempt: list[Entry] = []
-            self._number, self._hash = self._head()
-            self.chain = self._begin_chain(place_of(path), chain or secrets.token_hex(8))
+            with ExitStack() as undo:
+                self._lock = _hold(path.resolve())
+                undo.callback(os.close, self._lock)
+                self._db = connect(path)
+                undo.callback(self._db.close)
+                self._open(path, chain or secrets.token_hex(8))
+                undo.pop_all()
         except sqlite3.Error as error:
-            os.close(self._lock)
             raise LedgerError(f"{path}: {error}; check the disk, or restore the file from a backup") from error
+
+    def _open(self, path: Path, fresh: str) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._migrate()
+        self._attempt: list[Entry] = []
+        self._number, self._hash = self._head()
+        self.chain = self._begin_chain(place_of(path), fresh)
+        self._advance(self._number, self._hash)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -90,6 +97,8 @@ class Store:
         After an error the same drafts are to be given again: a commit whose answer alone was lost is found then,
         and not written twice.
         """
+        if self._db.in_transaction:  # its rollback failed too
+            self._db.execute("ROLLBACK")
         if self._attempt and self._landed():
             made, self._attempt = self._attempt, []
             return made
@@ -105,7 +114,7 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
         self._attempt = []
-        self._number, self._hash = made[-1].number, made[-1].hash
+        self._advance(made[-1].number, made[-1].hash)
         return made
 
     def entries(self, after: int = 0, limit: int = -1) -> list[Entry]:
@@ -147,8 +156,22 @@ class Store:
         number, head = self._head()
         if head != self._attempt[-1].hash:
             return False
-        self._number, self._hash = number, head
+        self._advance(number, head)
         return True
+
+    def _advance(self, number: int, head: str) -> None:
+        """The newest entry, remembered beside the file too, as the witness against an older copy of it."""
+        self._number, self._hash = number, head
+        with suppress(OSError):  # the entry is durable all the same
+            os.pwrite(self._lock, f"{number:020} {head}".encode(), 0)
+
+    def _witnessed(self) -> bool:
+        """Whether the file holds what was last seen in it: a restored one, or one without its WAL, does not."""
+        number, _, head = os.pread(self._lock, 128, 0).decode(errors="replace").partition(" ")
+        if not number.isdecimal():
+            return False
+        row = self._db.execute("SELECT hash FROM entries WHERE number = ?", (int(number),)).fetchone()
+        return head == (row[0] if row else GENESIS)
 
     def _head(self) -> tuple[int, str]:
         row = self._db.execute("SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1").fetchone()
@@ -163,7 +186,7 @@ class Store:
 
     def _begin_chain(self, place: str, fresh: str) -> str:
         row = self._db.execute("SELECT id, place FROM chains ORDER BY first DESC LIMIT 1").fetchone()
-        if row and row[1] == place:
+        if row and row[1] == place and self._witnessed():
             return str(row[0])
         self._db.execute("INSERT OR REPLACE INTO chains VALUES (?, ?, ?)", (self._number + 1, fresh, place))
         return fresh
@@ -200,7 +223,13 @@ _SELECT = "SELECT number, kind, text, hash FROM entries"
 def _fetch(db: sqlite3.Connection, after: int, limit: int) -> Iterator[Entry]:
     rows = db.execute(f"{_SELECT} WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
     for number, kind, text, hash_ in rows:
-        yield Entry(json.loads(text)["chain"], number, kind, text, hash_)
+        try:
+            chain = json.loads(text)["chain"]
+        except (ValueError, LookupError, TypeError) as error:
+            raise LedgerError(
+                f"entry {number} is damaged; run etclane ledger verify / 第 {number} 条已损坏"
+            ) from error
+        yield Entry(chain, number, kind, text, hash_)
 
 
 def _walk(chains: dict[int, str], rows: Iterable[tuple[int, str, str, str]]) -> Verdict:
@@ -222,16 +251,23 @@ def _faults(text: str, hash_: str, right: Mapping[str, object]) -> Iterator[str]
     if digest(text) != hash_:
         yield "its hash is not that of its text"
         return
-    fields = json.loads(text)
+    try:
+        fields = dict(json.loads(text))
+    except (ValueError, TypeError):
+        yield "its text is no JSON object"
+        return
     for name, value in right.items():
-        if fields[name] != value:
-            yield f"its {name} is {fields[name]}, not {value}"
+        if fields.get(name) != value:
+            yield f"its {name} is {fields.get(name)}, not {value}"
 
 
 def _hold(path: Path) -> int:
     """Take the lock beside the file; it goes with the process, however that ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise LedgerError(f"{path}: {error}; check that its folder can be written / 检查目录权限") from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -1,7 +1,6 @@
 """The store in its own thread: the event loop never waits for the disk, and one commit serves all that queued."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -41,6 +40,7 @@ class Writer:
         self._queue: SimpleQueue[_Append | _Call | None] = SimpleQueue()
         self._loop = asyncio.get_running_loop()
         self._closing = threading.Event()
+        self._gave_up = False
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self._thread.start()
 
@@ -53,6 +53,8 @@ class Writer:
         result: Future[T] = Future()
 
         def run() -> None:
+            if not result.set_running_or_notify_cancel():
+                return  # the caller has given up
             try:
                 result.set_result(work(self._store))
             except Exception as error:  # noqa: BLE001  carried to the caller, whatever it is
@@ -93,28 +95,29 @@ class Writer:
 
     def _commit(self, group: list[_Append]) -> None:
         drafts = [draft for append in group for draft in append.drafts]
-        if not drafts:
+        entries = self._persist(drafts) if drafts else []
+        if entries is None:
             return
-        entries = self._persist(drafts)
         for append in group:
             mine, entries = entries[: len(append.drafts)], entries[len(append.drafts) :]
             self._loop.call_soon_threadsafe(append.done, mine)
 
-    def _persist(self, drafts: Sequence[Draft]) -> list[Entry]:
+    def _persist(self, drafts: Sequence[Draft]) -> list[Entry] | None:
+        """The entries, durable; None if the end comes while the disk refuses, and for all that stands behind."""
         pause = RETRY_FIRST
         told = False
-        while True:
+        while not self._gave_up:
             try:
                 entries = self._store.append(drafts)
-            except sqlite3.Error as error:
-                if self._closing.is_set():
-                    raise
+            except Exception as error:  # noqa: BLE001  a draft that cannot be written is told too, not a dead thread
+                self._gave_up = self._closing.is_set()
                 if not told and pause >= RETRY_CEILING / 4:
                     told = True
-                    self._loop.call_soon_threadsafe(self._on_fault, str(error))
+                    self._loop.call_soon_threadsafe(self._on_fault, f"{type(error).__name__}: {error}")
                 self._closing.wait(pause)
                 pause = min(pause * 2, RETRY_CEILING)
                 continue
             if told:
                 self._loop.call_soon_threadsafe(self._on_fault, None)
             return entries
+        return None

@@ -157,7 +157,7 @@ class F1Framer:
         try:
             body = _unescape(bytes(self._held))
         except FrameError as error:
-            return self._noise(error.reason)
+            return self._noise(str(error))
         if len(body) < 2:
             return self._noise("shorter than RSCTL and BCC")
         if bcc(body[:-1]) != body[-1]:

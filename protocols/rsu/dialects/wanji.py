@@ -256,9 +256,8 @@ def hear(message: Message) -> tuple[Report | Order, ...]:
             authorised = not any(psam.unauthorised for psam in message.psams)
             return (Status(message.status, terminals, authorised, message.maker, message.version),)
         case B1():
-            psams = (psam.fault for psam in message.psams_1)
-            antennas = (antenna.fault for antenna in message.antennas)
-            return (Heartbeat(max(message.controller_1, *psams, *antennas)),)
+            parts: tuple[PsamState | AntennaState, ...] = (*message.psams_1, *message.antennas)
+            return (Heartbeat(max([message.controller_1, *(part.fault for part in parts)])),)
         case B2():
             return (TagSeen(_tag(message)),)
         case B4():

@@ -1,0 +1,45 @@
+"""What tests of whole sites share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+CONFIG = Path(__file__).parent.parent / "config"
+
+MakeSite = Callable[[Path, Sequence[Mapping[str, str]]], Path]
+
+
+@pytest.fixture
+def make_site() -> MakeSite:
+    """Writes `site.toml`: one lane for each {name, role, dialect, antenna, barrier}, its ledger in `state`."""
+
+    def make(folder: Path, lanes: Sequence[Mapping[str, str]]) -> Path:
+        text = f"""
+            [site]
+            id = "yard"
+            state = "{folder}/state"
+            tariff = "{CONFIG}/tariffs/lanzhou-airport.toml"
+        """
+        for lane in lanes:
+            text += f"""
+            [[lane]]
+            name = "{lane["name"]}"
+            role = "{lane["role"]}"
+            reader = "{lane["name"]}-rsu"
+            barrier = "{lane["name"]}-gate"
+            unresolved = "owe"
+            [[reader]]
+            name = "{lane["name"]}-rsu"
+            dialect = "{lane["dialect"]}"
+            port = "{lane["antenna"]}"
+            [[barrier]]
+            name = "{lane["name"]}-gate"
+            profile = "{CONFIG}/barriers/waveshare-relay-d8.toml"
+            port = "{lane["barrier"]}"
+            """
+        site = folder / "site.toml"
+        site.write_text(text)
+        return site
+
+    return make

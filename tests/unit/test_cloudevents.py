@@ -1,0 +1,184 @@
+"""Entries as messages, acks as what they must be, and the receiver that checks both."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from gateway.ledger.entries import (
+    GENESIS,
+    Alarm,
+    Body,
+    DebitIntended,
+    DebitSettled,
+    Draft,
+    Entry,
+    Moment,
+    canonical,
+    chained,
+)
+from gateway.uplink.formats.cloudevents import Ack, AckError, message, parse_ack, status
+from tools.platform import Books
+
+AT = Moment(datetime(2026, 11, 21, 8, 0, tzinfo=UTC), 12.5, "boot", trusted=True)
+
+
+def entry(number: int, body: Body, chain: str = "c1") -> Entry:
+    return chained(Draft(AT, "exit-1", body), chain, number, GENESIS)
+
+
+ALARM = entry(7, Alarm("barrier", "道闸无响应"))
+
+# --- messages -------------------------------------------------------------------------------------------
+
+
+def test_an_entry_is_a_cloudevent_on_the_one_topic_of_its_gateway() -> None:
+    topic, payload = message("lot-1", ALARM)
+    assert topic == "etclane/lot-1/entries"
+    event = json.loads(payload)
+    data = event.pop("data")
+    assert event == {
+        "specversion": "1.0",
+        "id": "lot-1/c1/7",
+        "source": "/etclane/lot-1",
+        "type": "city.etclane.alarm",
+        "time": "2026-11-21T08:00:00+00:00",
+        "datacontenttype": "application/json",
+    }
+    assert data == {"entry": ALARM.fields, "hash": ALARM.hash}
+    assert "道闸无响应".encode() in payload
+
+
+def test_the_receiver_can_recompute_the_hash() -> None:
+    data = json.loads(message("lot-1", ALARM)[1])["data"]
+    text = json.dumps(data["entry"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert hashlib.sha256(text.encode()).hexdigest() == data["hash"]
+
+
+def test_a_plate_that_is_no_text_can_be_sent() -> None:
+    odd = entry(1, Alarm("plate", "\udcff\udc80"))
+    payload = message("lot-1", odd)[1]
+    assert json.loads(payload)["data"]["entry"]["body"]["detail"] == "\udcff\udc80"
+
+
+def test_the_status_is_retained_json_of_its_own_topic() -> None:
+    assert status("lot-1", "offline") == ("etclane/lot-1/status", b'{"gateway":"lot-1","state":"offline"}')
+
+
+# --- acks -----------------------------------------------------------------------------------------------
+
+
+def ack(**fields: object) -> bytes:
+    return json.dumps({"gateway": "lot-1", "chain": "c1", "number": 7, **fields}).encode()
+
+
+def test_an_ack_is_read() -> None:
+    assert parse_ack(ack()) == Ack(gateway="lot-1", chain="c1", number=7)
+    assert parse_ack(ack(received_at="2026-11-21", more={"x": 1})).number == 7
+    assert parse_ack(ack(number=2**63 - 1)).number == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"7",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"gateway":"lot-1","chain":"c1"}',
+        b'{"gateway":"lot-1","chain":"c1","number":7',
+        b"\xff\xfe",
+        b"[" * 1000,
+        b'{"number":' + b"9" * 900 + b"}",
+        ack(number="7"),
+        ack(number=7.0),
+        ack(number=True),
+        ack(number=None),
+        ack(number=0),
+        ack(number=-1),
+        ack(number=2**63),
+        ack(number=1e400),
+        ack(chain=""),
+        ack(chain=1),
+        ack(chain="x" * 129),
+        ack(gateway=["lot-1"]),
+        ack(chain="\ud800"),
+        ack(padding="x" * 1024),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence(payload: bytes) -> None:
+    with pytest.raises(AckError, match="an ack") as refused:
+        parse_ack(payload)
+    assert "\n" not in str(refused.value)
+
+
+# --- the platform's books -------------------------------------------------------------------------------
+
+
+def settled(books: Books, *bodies: Body) -> int:
+    for number, body in enumerate(bodies, 1):
+        assert books.take(message("lot-1", entry(number, body))[1])
+    return books.counts.settled_fen
+
+
+INTENDED = DebitIntended("i1", "s1", "OBU", "card", 1500, 9000, "2026-11-21T08:00:00+00:00", None)
+SETTLED = DebitSettled("i1", "result", None, 7500)
+
+
+def test_the_platform_adds_up_what_was_settled_once() -> None:
+    books = Books()
+    assert settled(books, INTENDED, SETTLED) == 1500
+    books.take(message("lot-1", entry(2, SETTLED))[1])
+    assert (books.counts.settled_fen, books.counts.repeats, books.counts.unique) == (1500, 1, 2)
+
+
+def test_an_intent_alone_is_no_money() -> None:
+    assert settled(Books(), INTENDED) == 0
+
+
+def test_the_platform_tells_repeats_gaps_order_and_difference() -> None:
+    books = Books()
+    for number in (1, 2, 2, 5, 4):
+        books.take(message("lot-1", entry(number, Alarm("a", "b")))[1])
+    books.take(message("lot-1", entry(1, Alarm("a", "another")))[1])
+    books.take(message("lot-1", entry(1, Alarm("a", "b"), chain="c2"))[1])
+    counts = books.counts
+    assert (counts.received, counts.unique, counts.repeats, counts.different_repeats) == (7, 5, 2, 1)
+    assert (counts.gaps, counts.out_of_order, counts.unreadable) == (2, 1, 0)
+
+
+def forged(**changes: object) -> bytes:
+    return canonical({**json.loads(message("lot-1", ALARM)[1]), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b"\xff",
+        forged(id="lot-1/c1/8"),
+        forged(id="lot-1"),
+        forged(data={"entry": ALARM.fields, "hash": "0" * 64}),
+        forged(data={"entry": {**ALARM.fields, "lane": "exit-2"}, "hash": ALARM.hash}),
+        forged(data=None),
+    ],
+)
+def test_the_platform_takes_nothing_that_is_no_entry(payload: bytes) -> None:
+    books = Books()
+    assert books.take(payload) is None
+    assert (books.counts.unreadable, books.counts.unique) == (1, 0)
+
+
+def test_a_new_entry_gives_a_line_and_a_repeat_none() -> None:
+    books = Books()
+    payload = message("lot-1", entry(1, INTENDED))[1]
+    first, again = books.take(payload), books.take(payload)
+    assert first is not None
+    assert again is not None
+    assert "debit.intended" in first[1]
+    assert "15.00 元" in first[1]
+    assert again[1] == ""

@@ -1,0 +1,339 @@
+"""The runner, with a ledger that is durable at once and with one that takes its time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from drivers.ports import (
+    CloseBarrier,
+    Debit,
+    DebitDone,
+    DebitNotSent,
+    DebitProof,
+    DebitUnknown,
+    DeviceOrder,
+    InputChanged,
+    Instant,
+    OpenBarrier,
+    ReaderDown,
+    Release,
+    Show,
+    TagRead,
+)
+from gateway.lane.state import LaneRules
+from gateway.ledger.entries import (
+    Booted,
+    ClockStepped,
+    DebitIntended,
+    DebitSettled,
+    DebitUnresolved,
+    DeviceChanged,
+    Draft,
+    Entry,
+    NotDebited,
+    PassageEnded,
+    Refused,
+    StayClosed,
+    StayOpened,
+)
+from gateway.ledger.stays import Intent, Stay, Stays
+from gateway.runner import Runner
+from gateway.site import SiteRules
+from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from protocols.obu.values import CREDIT, Card, Tag, Vehicle
+from protocols.rsu.messages import CHINA
+
+AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
+START = Instant(AT, 1000.0)
+TARIFF = Tariff("t", "1", "test", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), "")
+LANES = (LaneRules("in1", "entry", "rsu1", "gate1"), LaneRules("out1", "exit", "rsu2", "gate2"))
+RULES = SiteRules({lane.name: lane for lane in LANES}, TARIFF)
+BOOTED = Booted("1.0", "digest", "tariff")
+
+WIDE = date(2000, 1, 1), date(2099, 12, 31)
+TAG = Tag("652bc7a3", "c9bdb6ab37010001", "3701012023109155", *WIDE)
+CARD = Card("37010000000000000001", "c9bdb6ab37010001", CREDIT, 16, *WIDE, "测A12345", 10_000, bytes(43))
+ENTERING = TagRead("rsu1", 1, TAG, Vehicle("测A12345", 1, 1), CARD)
+LEAVING = replace(ENTERING, device="rsu2")
+
+Done = Callable[[list[Entry]], None]
+
+
+def after(seconds: float, step: float = 0.0) -> Instant:
+    return Instant(AT + timedelta(seconds=seconds + step), START.mono + seconds)
+
+
+@dataclass
+class Desk:
+    """A runner and what it did, in order. `wrote` makes the oldest groups durable; inline, each at once."""
+
+    inline: bool = True
+    floor: datetime = AT
+    stays: Stays = field(default_factory=Stays)
+    did: list[Draft | DeviceOrder | Show] = field(default_factory=list)
+    waiting: list[Done] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.runner = Runner(RULES, self.stays, "boot", self.submit, self.did.append, self.floor)
+
+    def submit(self, drafts: Sequence[Draft], done: Done) -> None:
+        self.did += drafts
+        self.waiting.append(done)
+        if self.inline:
+            self.wrote()
+
+    def wrote(self, groups: int = 1) -> None:
+        for done in self.waiting[:groups]:
+            done([])
+        del self.waiting[:groups]
+
+    def news(self) -> list[object]:
+        """Bodies and orders since the last look, in their order."""
+        did, self.did[:] = list(self.did), []
+        return [step.body if isinstance(step, Draft) else step for step in did]
+
+    def kinds(self) -> list[str]:
+        return [type(step).__name__ for step in self.news()]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def slow() -> Desk:
+    return Desk(inline=False)
+
+
+# --- what waits and what does not --------------------------------------------------------------------------
+
+
+def test_a_car_in_and_out(desk: Desk) -> None:
+    desk.runner.on(ENTERING, START)
+    opened = StayOpened("boot-1", "测A12345", 1, 1, TAG.obu_id, CARD.number)
+    assert desk.news() == [
+        Release("rsu1", TAG.obu_id, 20.0),
+        opened,
+        OpenBarrier("gate1"),
+        Show("in1", "欢迎光临 测A12345", "Welcome 测A12345"),
+    ]
+    desk.runner.on(LEAVING, after(1800))
+    intended, debit = desk.news()
+    assert isinstance(intended, DebitIntended)
+    assert (intended.intent, intended.stay, intended.fen) == ("boot-2", "boot-1", 500)
+    assert debit == Debit("rsu2", 1, "boot-2", TAG.obu_id, 500, AT + timedelta(minutes=30))
+    proof = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, debit.at, 9500)
+    desk.runner.on(DebitDone("rsu2", "boot-2", proof), after(1801))
+    assert desk.kinds() == ["Release", "DebitSettled", "StayClosed", "OpenBarrier", "Show"]
+    assert desk.stays.open == {}
+    assert desk.stays.intents["boot-2"].state == "settled"
+
+
+def test_records_carry_their_moment_and_their_lane(desk: Desk) -> None:
+    desk.runner.on(ENTERING, after(5))
+    (draft,) = (step for step in desk.did if isinstance(step, Draft))
+    assert (draft.lane, draft.at.wall, draft.at.mono) == ("in1", AT + timedelta(seconds=5), 1005.0)
+    assert (draft.at.boot, draft.at.trusted) == ("boot", True)
+
+
+def test_what_waits_for_nothing_goes_at_once_and_the_rest_when_it_is_durable(slow: Desk) -> None:
+    slow.runner.on(ENTERING, START)
+    assert slow.kinds() == ["Release", "StayOpened"]
+    slow.wrote()
+    assert slow.kinds() == ["OpenBarrier", "Show"]
+
+
+def test_a_debit_waits_for_its_own_group_and_no_other(slow: Desk) -> None:
+    slow.runner.on(replace(ENTERING, vehicle=Vehicle("测B00001", 1, 1), card=replace(CARD, plate="")), START)
+    slow.stays.apply(Draft(slow.did[-1].at, "in1", StayOpened("s1", "测A12345", 1, 1, "", "")))  # type: ignore[union-attr]
+    slow.runner.on(LEAVING, after(1800))
+    assert slow.kinds() == ["Release", "StayOpened", "DebitIntended"]
+    slow.wrote()
+    assert slow.kinds() == ["Show"]  # the passage of half an hour ago is over, and so is its opening
+    slow.wrote()
+    assert slow.kinds() == ["Debit"]
+
+
+def test_nothing_is_sent_whose_group_never_becomes_durable(slow: Desk) -> None:
+    slow.runner.on(ENTERING, START)
+    for second in (60, 75):
+        slow.runner.due(after(second))
+    assert slow.kinds() == ["Release", "StayOpened", "CloseBarrier", "PassageEnded"]
+    assert slow.runner.deadline is None
+
+
+def test_an_arm_is_not_raised_after_its_passage_has_ended(slow: Desk) -> None:
+    slow.runner.on(InputChanged("gate1", "presence", on=False), START)
+    slow.runner.on(ENTERING, START)
+    slow.runner.due(after(60))
+    slow.news()
+    slow.wrote(2)
+    assert slow.kinds() == ["Show"]
+    slow.runner.due(after(75))
+    slow.runner.on(replace(ENTERING, trade=2), after(80))
+    slow.wrote(2)
+    assert slow.kinds() == ["Release", "LetThroughAgain", "OpenBarrier", "Show"]
+
+
+def test_the_cores_do_not_wait_for_the_disk(slow: Desk) -> None:
+    """A tag that comes again before its stay is durable finds that stay."""
+    slow.runner.on(ENTERING, START)
+    assert slow.stays.of("测A12345", 1) is not None
+    slow.runner.on(LEAVING, after(0.5))
+    closed = slow.news()[-1]
+    assert isinstance(closed, StayClosed)
+    assert closed.stay == "boot-1"
+
+
+def test_while_the_ledger_cannot_write_nobody_is_let_through(desk: Desk) -> None:
+    desk.runner.ledger_fault = "disk full"
+    desk.runner.on(ENTERING, START)
+    assert desk.kinds() == ["Show", "Release"]
+    desk.runner.ledger_fault = None
+    desk.runner.on(ENTERING, after(20))
+    assert "OpenBarrier" in desk.kinds()
+
+
+def test_an_event_without_consequence_writes_nothing(desk: Desk) -> None:
+    desk.runner.on(InputChanged("gate1", "presence", on=True), START)
+    desk.runner.on(ReaderDown("rsu9", "of no lane"), START)
+    assert desk.news() == []
+
+
+def test_orders_of_one_decision_are_one_group(slow: Desk) -> None:
+    slow.runner.on(ENTERING, START)
+    slow.runner.on(replace(ENTERING, device="rsu1", trade=2), after(700))
+    assert len(slow.waiting) == 1  # the second was sent back: a passage is under way
+
+
+# --- ids ---------------------------------------------------------------------------------------------------
+
+
+def test_ids_begin_with_the_boot_and_never_come_twice(desk: Desk) -> None:
+    for n in range(5):
+        vehicle = Vehicle(f"测A0000{n}", 1, 1)
+        desk.runner.on(replace(ENTERING, vehicle=vehicle, card=replace(CARD, plate="")), after(100 * n))
+        desk.runner.due(after(100 * n + 60))
+        desk.runner.due(after(100 * n + 90))
+    ids = [body.stay for body in desk.news() if isinstance(body, StayOpened)]
+    assert len(set(ids)) == 5
+    assert all(stay.startswith("boot-") for stay in ids)
+
+
+# --- time --------------------------------------------------------------------------------------------------
+
+
+def test_the_deadline_is_the_nearest_of_all_lanes(desk: Desk) -> None:
+    assert desk.runner.deadline is None
+    desk.runner.on(ENTERING, START)
+    assert desk.runner.deadline == 1060.0
+    desk.runner.on(InputChanged("gate1", "presence", on=False), START)
+    desk.news()
+    desk.runner.due(after(60))
+    assert desk.news() == [CloseBarrier("gate1"), PassageEnded("boot-1", "nobody came")]
+    assert desk.runner.deadline == 1075.0
+
+
+@pytest.mark.parametrize("step", [1800.0, -1800.0])
+def test_a_step_of_the_clock_is_recorded_before_anything_is_decided_and_moves_the_stays(step: float) -> None:
+    desk = Desk(floor=AT - timedelta(days=1))
+    desk.runner.on(ENTERING, START)
+    desk.news()
+    # Two hours have passed, whatever the clock says: 500 for the first, 1000 for the second.
+    desk.runner.on(LEAVING, after(7200, step))
+    stepped, intended, _ = desk.news()
+    assert stepped == ClockStepped(step)
+    assert isinstance(intended, DebitIntended)
+    assert intended.fen == 1500
+    desk.runner.on(ReaderDown("rsu1", ""), after(7300, step))
+    assert desk.kinds() == ["DeviceChanged"]  # it stepped once
+
+
+@pytest.mark.parametrize(("step", "recorded"), [(1.9, False), (-1.9, False), (2.0, True), (-2.0, True)])
+def test_what_is_slewed_is_no_step(desk: Desk, step: float, *, recorded: bool) -> None:
+    desk.runner.on(ReaderDown("rsu1", ""), START)
+    desk.runner.on(ReaderDown("rsu1", ""), after(10, step))
+    assert (ClockStepped(step) in desk.news()) == recorded
+
+
+def test_a_step_is_noticed_when_only_a_deadline_has_come(desk: Desk) -> None:
+    desk.runner.on(ENTERING, START)
+    desk.news()
+    desk.runner.due(after(60, 3600))
+    assert desk.kinds() == ["ClockStepped", "PassageEnded"]
+
+
+@pytest.mark.parametrize(("wall", "trusted"), [(AT, True), (AT - timedelta(seconds=1), False)])
+def test_a_clock_before_the_newest_entry_is_not_trusted(desk: Desk, wall: datetime, *, trusted: bool) -> None:
+    desk.runner.start(BOOTED, Instant(wall, 0.0))
+    (draft,) = desk.did
+    assert isinstance(draft, Draft)
+    assert draft.at.trusted == trusted
+
+
+def test_a_clock_that_is_not_trusted_debits_nobody_until_it_is_right() -> None:
+    desk = Desk(stays=Stays(open={("测A12345", 1): Stay("s1", "测A12345", 1, 1, AT - timedelta(hours=2))}))
+    wrong = Instant(datetime(1970, 1, 1, tzinfo=CHINA), 10.0)
+    desk.runner.start(BOOTED, wrong)
+    desk.runner.on(LEAVING, replace(wrong, mono=11.0, wall=wrong.wall + timedelta(seconds=1)))
+    refused = desk.news()[-1]
+    assert isinstance(refused, Refused)
+    assert refused.why == "clock not trusted"
+    desk.runner.on(LEAVING, Instant(AT, 40.0))
+    stepped, intended, _ = desk.news()
+    assert isinstance(stepped, ClockStepped)
+    assert isinstance(intended, DebitIntended)
+    assert intended.fen == 1500
+
+
+# --- a start -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_open_is_unresolved_from_the_start(desk: Desk) -> None:
+    for number, state in enumerate(("open", "unresolved", "settled", "not made")):
+        desk.stays.intents[f"i{number}"] = Intent(f"i{number}", "s1", "card", 500, 10_000, state)
+    desk.runner.start(BOOTED, START)
+    assert desk.news() == [BOOTED, DebitUnresolved("i0", "the gateway stopped before the outcome")]
+    assert desk.stays.begun() == ()
+    assert desk.runner.deadline is None
+
+
+# --- the outcome of a debit --------------------------------------------------------------------------------
+
+
+def debiting(desk: Desk) -> str:
+    """A car at the exit, its order sent; the intent."""
+    desk.runner.on(ENTERING, START)
+    desk.runner.on(LEAVING, after(1800))
+    debit = desk.news()[-1]
+    assert isinstance(debit, Debit)
+    return debit.intent
+
+
+def test_a_debit_in_doubt_is_settled_by_the_balance(desk: Desk) -> None:
+    intent = debiting(desk)
+    desk.runner.on(DebitUnknown("rsu2", intent, "no result"), after(1802))
+    assert desk.news() == [DebitUnresolved(intent, "no result")]
+    desk.runner.on(replace(LEAVING, trade=2, card=replace(CARD, balance=9500)), after(1804))
+    settled = desk.news()[1]
+    assert settled == DebitSettled(intent, "balance", None, 9500)
+
+
+def test_a_debit_that_was_not_made_is_tried_anew_under_a_new_intent(desk: Desk) -> None:
+    intent = debiting(desk)
+    desk.runner.on(DebitNotSent("rsu2", intent, "too late"), after(1801))
+    assert desk.news() == [NotDebited(intent, "too late")]
+    desk.runner.on(replace(LEAVING, trade=2), after(1803))
+    debit = desk.news()[-1]
+    assert isinstance(debit, Debit)
+    assert debit.intent != intent
+
+
+def test_a_reader_that_comes_back_is_recorded_in_its_lane(desk: Desk) -> None:
+    desk.runner.on(ReaderDown("rsu2", "silent"), START)
+    (draft,) = desk.did
+    assert isinstance(draft, Draft)
+    assert (draft.lane, draft.body) == ("out1", DeviceChanged("rsu2", up=False, detail="silent"))

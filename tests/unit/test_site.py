@@ -1,0 +1,247 @@
+"""Whose event it is, what goes with it, and what concerns two lanes at once."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from drivers.ports import (
+    BarrierDown,
+    BarrierUp,
+    CloseBarrier,
+    DebitDone,
+    DebitNotSent,
+    DebitProof,
+    DebitUnknown,
+    DeviceEvent,
+    InputChanged,
+    OpenBarrier,
+    ReaderDown,
+    ReaderUp,
+    Release,
+    Show,
+    TagRead,
+)
+from gateway.lane.state import Debiting, Do, Facts, Idle, Lane, LaneRules, Passing, Record
+from gateway.ledger.entries import (
+    DebitUnresolved,
+    DeviceChanged,
+    Draft,
+    LetThroughAgain,
+    Moment,
+    PassageEnded,
+    StayOpened,
+)
+from gateway.ledger.stays import Intent, Stay, Stays
+from gateway.site import Site, SiteRules, gather
+from gateway.tariff.engine import quote
+from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from protocols.obu.values import CREDIT, Card, Tag, Vehicle
+from protocols.rsu.messages import CHINA
+
+AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
+NOW = Moment(AT, 1000.0, "boot", trusted=True)
+TARIFF = Tariff("t", "1", "test", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), "")
+LANES = (
+    LaneRules("in1", "entry", "rsu1", "gate1"),
+    LaneRules("out1", "exit", "rsu2", "gate2"),
+    LaneRules("out2", "exit", "rsu3", "gate3"),
+)
+RULES = SiteRules({lane.name: lane for lane in LANES}, TARIFF)
+WIDE = date(2000, 1, 1), date(2099, 12, 31)
+TAG = Tag("652bc7a3", "c9bdb6ab37010001", "3701012023109155", *WIDE)
+CARD = Card("37010000000000000001", "c9bdb6ab37010001", CREDIT, 16, *WIDE, "测A12345", 10_000, bytes(43))
+STAY = Stay("s1", "测A12345", 1, 1, AT - timedelta(hours=2), lane="in1", passed=True)
+QUOTE = quote(TARIFF, 1, STAY.entered, AT)
+FACTS = Facts("b-1", STAY, None, QUOTE)
+INTENT = Intent("b-1", "s1", CARD.number, 1500, 10_000)
+PROOF = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, AT, 8500)
+
+
+def read(device: str) -> TagRead:
+    return TagRead(device, 1, TAG, Vehicle("测A12345", 1, 1), CARD)
+
+
+# --- whose event -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "lane"), [("rsu1", "in1"), ("gate1", "in1"), ("rsu3", "out2"), ("gate3", "out2"), ("rsu9", None)]
+)
+def test_a_device_belongs_to_a_lane_or_to_none(device: str, lane: str | None) -> None:
+    assert RULES.lane_of(device) == lane
+
+
+def test_an_event_reaches_its_own_lane_only() -> None:
+    site = Site(RULES)
+    assert site.on(InputChanged("gate2", "presence", on=True), Facts("b-1"), NOW) == []
+    assert site.lanes == {"in1": Lane(), "out1": Lane(occupied=True), "out2": Lane()}
+
+
+def test_an_event_of_a_device_that_no_lane_has_is_dropped() -> None:
+    site = Site(RULES)
+    assert site.on(ReaderDown("rsu9", "silent"), Facts("b-1"), NOW) == []
+    assert site.on(read("rsu9"), FACTS, NOW) == []
+    assert site.deadline is None
+
+
+@pytest.mark.parametrize(
+    ("event", "detail", "up"),
+    [
+        (
+            ReaderUp("rsu1", ("0102", "0304"), authorised=None, version="20", fault=0),
+            "version 20, PSAM 0102 0304 not said, fault 00",
+            True,
+        ),
+        (
+            ReaderUp("rsu1", ("0102",), authorised=True, version="20", fault=0),
+            "version 20, PSAM 0102 authorised, fault 00",
+            True,
+        ),
+        (
+            ReaderUp("rsu1", ("0102",), authorised=False, version="20", fault=10),
+            "version 20, PSAM 0102 not authorised, fault 0A",
+            False,
+        ),
+        (ReaderDown("rsu1", "silent"), "silent", False),
+        (BarrierDown("gate1", "no answer"), "no answer", False),
+        (BarrierUp("gate1"), "", True),
+    ],
+)
+def test_a_device_that_comes_or_goes_is_recorded(event: DeviceEvent, detail: str, *, up: bool) -> None:
+    changed = DeviceChanged(event.device, up=up, detail=detail)
+    assert Site(RULES).on(event, Facts("b-1"), NOW) == [("in1", Record(changed))]
+
+
+def test_what_the_last_run_left_open_is_unresolved() -> None:
+    left = {"b-1": INTENT, "b-2": replace(INTENT, id="b-2", state="settled"), "b-3": replace(INTENT, id="b-3")}
+    reason = "the gateway stopped before the outcome"
+    assert Site(RULES).boot(Stays(intents=left)) == [
+        ("", Record(DebitUnresolved("b-1", reason))),
+        ("", Record(DebitUnresolved("b-3", reason))),
+    ]
+
+
+def test_an_arm_that_the_last_run_left_up_comes_down() -> None:
+    site = Site(RULES)
+    actions = site.boot(Stays(passing={"in1": "s1", "removed": "s2"}))
+    assert actions == [("in1", Record(PassageEnded("s1", "the gateway stopped")))]
+    assert site.on(InputChanged("gate1", "presence", on=True), Facts("b-1"), NOW) == []
+    assert site.on(InputChanged("gate1", "presence", on=False), Facts("b-1"), NOW) == [
+        ("in1", Do(CloseBarrier("gate1")))
+    ]
+    assert site.on(InputChanged("gate2", "presence", on=False), Facts("b-1"), NOW) == []
+
+
+# --- two lanes ---------------------------------------------------------------------------------------------
+
+
+def test_one_tag_before_two_antennas_is_debited_once() -> None:
+    site = Site(RULES)
+    site.on(read("rsu2"), FACTS, NOW)
+    assert isinstance(site.lanes["out1"].phase, Debiting)
+    back = [("out2", Do(Release("rsu3", "652bc7a3", 1.0)))]
+    assert site.on(read("rsu3"), replace(FACTS, fresh="b-2"), NOW) == back
+    # Nor is it taken for a new arrival while its exit is under way.
+    assert site.on(read("rsu1"), replace(FACTS, fresh="b-3"), NOW) == [
+        ("in1", Do(Release("rsu1", "652bc7a3", 1.0)))
+    ]
+    assert {name for name, lane in site.lanes.items() if lane.phase != Idle()} == {"out1"}
+
+
+def test_other_stays_go_on_meanwhile() -> None:
+    site = Site(RULES)
+    site.on(read("rsu2"), FACTS, NOW)
+    other = Facts("b-2", replace(STAY, id="s2"), None, QUOTE)
+    assert len(site.on(read("rsu3"), other, NOW)) == 2
+    assert site.lanes["out2"].stay == "s2"
+
+
+# --- time --------------------------------------------------------------------------------------------------
+
+
+def test_every_lane_that_is_due_is_asked_and_no_other() -> None:
+    site = Site(RULES)
+    site.on(read("rsu2"), FACTS, NOW)
+    site.on(read("rsu3"), Facts("b-2", replace(STAY, id="s2"), None, QUOTE), replace(NOW, mono=1005.0))
+    site.on(read("rsu1"), Facts("b-3"), replace(NOW, mono=1005.0))
+    assert site.deadline == 1020.0
+    assert site.due(Facts("b-4"), replace(NOW, mono=1019.9)) == []
+    actions = site.due(Facts("b-4"), replace(NOW, mono=1025.0))
+    reason = "no outcome from the reader"
+    assert actions == [
+        ("out1", Record(DebitUnresolved("b-1", reason))),
+        ("out2", Record(DebitUnresolved("b-2", reason))),
+    ]
+    assert site.deadline == 1035.0
+    site.due(Facts("b-5"), replace(NOW, mono=1035.0))
+    assert site.deadline == 1065.0  # the passage at the entry
+
+
+def test_an_opening_is_wanted_only_while_its_passage_lasts() -> None:
+    site = Site(RULES)
+    reason = LetThroughAgain("s1")
+    opening, words = Do(OpenBarrier("gate1"), reason), Do(Show("in1", "", ""), reason)
+    assert not site.still_wanted("in1", opening)
+    assert site.still_wanted("in1", words)
+    site.on(read("rsu1"), Facts("b-1"), NOW)
+    assert isinstance(site.lanes["in1"].phase, Passing)
+    assert site.still_wanted("in1", opening)
+
+
+# --- facts -------------------------------------------------------------------------------------------------
+
+
+def facts_of(stays: Stays, event: DeviceEvent | None, now: Moment = NOW) -> Facts:
+    return gather(RULES, stays, event, now, fresh="b-1", ledger_fault="disk full")
+
+
+def with_stay() -> Stays:
+    stays = Stays()
+    entered = replace(NOW, wall=AT - timedelta(hours=2))
+    stays.apply(Draft(entered, "in1", StayOpened("s1", "测A12345", 1, 1, "652bc7a3", CARD.number)))
+    return stays
+
+
+def test_facts_of_an_outcome_are_its_intent() -> None:
+    stays = Stays(intents={"b-1": INTENT})
+    for event in (
+        DebitDone("rsu2", "b-1", PROOF),
+        DebitUnknown("rsu2", "b-1", ""),
+        DebitNotSent("rsu2", "b-1", ""),
+    ):
+        assert facts_of(stays, event) == Facts("b-1", intent=INTENT, ledger_fault="disk full")
+        assert facts_of(Stays(), event) == Facts("b-1", ledger_fault="disk full")
+
+
+def test_facts_of_a_tag_are_its_stay_its_price_and_its_doubt() -> None:
+    stays = with_stay()
+    stay = stays.of("测A12345", 1)
+    assert facts_of(stays, read("rsu2")) == Facts("b-1", stay, None, QUOTE, ledger_fault="disk full")
+    stays.intents["b-1"] = INTENT
+    assert facts_of(stays, read("rsu2")).doubt == INTENT
+
+
+def test_facts_of_a_tag_that_has_left_are_the_stay_that_it_closed() -> None:
+    left = replace(STAY, closed=AT)
+    assert facts_of(Stays(closed={("测A12345", 1): left}), read("rsu2")) == Facts(
+        "b-1", left=left, ledger_fault="disk full"
+    )
+
+
+def test_the_same_plate_in_another_colour_is_another_vehicle() -> None:
+    blue = replace(read("rsu2"), vehicle=Vehicle("测A12345", 0, 1))
+    assert facts_of(with_stay(), blue).stay is None
+
+
+def test_a_clock_that_went_back_makes_no_stay_negative() -> None:
+    price = facts_of(with_stay(), read("rsu2"), replace(NOW, wall=AT - timedelta(days=9))).quote
+    assert price is not None
+    assert (price.total, price.exit) == (0, price.entry)
+
+
+@pytest.mark.parametrize(
+    "event", [None, InputChanged("gate2", "presence", on=True), replace(read("rsu2"), vehicle=None)]
+)
+def test_facts_of_anything_else_are_none(event: DeviceEvent | None) -> None:
+    assert facts_of(with_stay(), event) == Facts("b-1", ledger_fault="disk full")
