@@ -50,8 +50,8 @@ class Transport:
 
     def drop(self, reason: str) -> None:
         """Give this connection up; another follows."""
-        self._dropped = reason
         if self._writer is not None:
+            self._dropped = reason
             self._writer.transport.abort()
 
     def well(self) -> None:
@@ -64,16 +64,18 @@ class Transport:
         self._dropped = None
         try:
             async with asyncio.timeout(CONNECT_WITHIN):
-                reader, self._writer = await self._open()
+                reader, writer = await self._open()
         except TimeoutError:
             return f"no connection within {CONNECT_WITHIN:g} s"
         except (OSError, serialx.SerialException) as error:
             return str(error) or type(error).__name__
+        self._writer = writer
         try:
             self.feed(Connected())
             return await self._read(reader)
         finally:
-            await self._close()
+            self._writer = None
+            await _close(writer)
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         serial = serial_of(self.address)
@@ -89,11 +91,9 @@ class Transport:
             return self._dropped or str(error) or type(error).__name__
         return self._dropped or "closed by the other side"
 
-    async def _close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is None:
-            return
-        writer.transport.abort()
-        with suppress(OSError, serialx.SerialException, TimeoutError):
-            async with asyncio.timeout(1):
-                await writer.wait_closed()  # a port that has vanished raises once more here
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
+    with suppress(OSError, serialx.SerialException, TimeoutError):
+        async with asyncio.timeout(1):
+            await writer.wait_closed()  # a port that has vanished raises once more here

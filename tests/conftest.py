@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-CONFIG = Path(__file__).parent.parent / "config"
+from tools.shipped import CONFIG
 
 MakeSite = Callable[[Path, Sequence[Mapping[str, str]]], Path]
 

@@ -26,8 +26,9 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from drivers.barrier.modbus import READ_COILS, READ_INPUTS
 from drivers.barrier.profile import CLOSED, OPENED, PRESENCE, BarrierProfile, parse
+from tools.shipped import CONFIG
 
-WIRING: Final = Path(__file__).parent.parent / "config" / "barriers" / "waveshare-relay-d8.toml"
+WIRING: Final = CONFIG / "barriers" / "waveshare-relay-d8.toml"
 TRAVEL: Final = 0.6  # s from closed to open; a fast arm (class F of GB/T 24973 is below 1.4 s) keeps tests short
 POINTS: Final = 8  # relays, and as many inputs
 DEVICE_ID: Final = 1

@@ -23,6 +23,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +35,7 @@ from gateway.ledger.stays import Stays
 from protocols.rsu.messages import CHINA
 from tools.broker import Broker, BrokerError
 from tools.cards import make_tag
+from tools.shipped import CONFIG
 
 ETCLANE = Path(sys.executable).with_name("etclane")
 OUTAGE_AFTER, OUTAGE_SECONDS = 6, 5.0
@@ -177,8 +179,7 @@ class Demo:
 
     def _site(self, ports: list[dict[str, str]], broker: int) -> Path:
         """The sample site as it is shipped, on the ports that this run got."""
-        shipped = _config()
-        text = (shipped / "demo" / "site.toml").read_text(encoding="utf-8")
+        text = (CONFIG / "demo" / "site.toml").read_text(encoding="utf-8")
         enter, leave = ports
         for sample, real in (
             ("serial:///tmp/etclane-demo-rsu1?baud=115200", enter["antenna"]),
@@ -186,7 +187,7 @@ class Demo:
             ("tcp://127.0.0.1:5021", enter["barrier"]),
             ("tcp://127.0.0.1:5022", leave["barrier"]),
             ("port = 1883", f"port = {broker}"),
-            ('"../', f'"{shipped}/'),
+            ('"../', f'"{CONFIG}/'),
         ):
             if sample not in text:
                 raise DemoError(f"config/demo/site.toml no longer holds {sample}")
@@ -312,7 +313,7 @@ class Demo:
             ("账本核对 ledger verify", verdict.entries, not verdict.problems),
             ("压车落杆 arm lowered on a car", on_car, on_car == 0),
         )
-        table = Table("", "", "", title="演示结果 / what the demo showed")
+        table = Table(title="演示结果 / what the demo showed", show_header=False, box=box.SIMPLE)
         for name, value, good in checks:
             table.add_row(name, str(value), "[green]✓[/]" if good else "[red]✗[/]")
         self.console.print(table)
@@ -348,12 +349,6 @@ def _json(line: bytes) -> Any:  # noqa: ANN401  whatever JSON holds
         return json.loads(line)
     except ValueError:
         return None
-
-
-def _config() -> Path:
-    """The sample configuration: beside the sources, or where the distribution has put it."""
-    beside = Path(__file__).parent.parent / "config"
-    return beside if beside.is_dir() else Path(sys.prefix) / "share" / "etclane" / "config"
 
 
 def main() -> int:

@@ -160,7 +160,7 @@ class Platform:
             logger=QUIET,
         )
         async with link, asyncio.TaskGroup() as acks:
-            await link.subscribe(ENTRIES.format(self._gateway), qos=1)
+            await link.ask_for(ENTRIES.format(self._gateway))
             async for message in link.messages:
                 await self._take(bytes(message.payload), link, acks)
 
@@ -175,7 +175,7 @@ class Platform:
             self._say(line)
         if self.ack:
             ack = canonical({"gateway": gateway, "chain": chain, "number": number}).encode()
-            acks.create_task(link.publish(ACK.format(self._gateway), ack, qos=1))
+            acks.create_task(link.send(ACK.format(self._gateway), ack))
 
 
 async def _keep_report(platform: Platform, path: Path) -> NoReturn:

@@ -19,18 +19,9 @@ from pymodbus.pdu import ModbusPDU
 
 from drivers.address import serial_of, tcp_of
 from drivers.backoff import Backoff
-from drivers.barrier.session import (
-    BarrierSession,
-    Connected,
-    Disconnected,
-    Emit,
-    Input,
-    InputsRead,
-    ReadInputs,
-    Tick,
-    WriteCoil,
-)
-from drivers.ports import BarrierEvent, BarrierOrder
+from drivers.barrier.session import BarrierSession, Input, InputsRead, ReadInputs, WriteCoil
+from drivers.link import Connected, Disconnected, Emit, Tick
+from drivers.ports import BarrierOrder, DeviceEvent
 
 TIMEOUT: Final = 0.3  # s for an answer; at 9600 baud one takes 20 ms
 QUIET: Final = 0.5  # s between closing a line and opening it again: longer than an answer is late
@@ -74,7 +65,7 @@ class ModbusBarrier:
     port: str
     device_id: int
     orders: asyncio.Queue[BarrierOrder]
-    emit: Callable[[BarrierEvent], None]
+    emit: Callable[[DeviceEvent], None]
     clock: Callable[[], float]
     rng: InitVar[Random]
     _backoff: Backoff = field(init=False)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.barrier.profile import PRESENCE, BarrierProfile
+from drivers.link import Connected, Disconnected, Emit, Tick
 from drivers.ports import (
     BarrierDown,
-    BarrierEvent,
     BarrierOrder,
     BarrierUp,
     CloseBarrier,
@@ -31,27 +31,10 @@ REVERSED = "a vehicle came under the arm: reversed / 落杆时来车,已反转�
 
 
 @dataclass(frozen=True, slots=True)
-class Connected:
-    """The board can be asked from now on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The board did not answer, or not rightly; what was asked last is lost."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class InputsRead:
     """The answer to the oldest `ReadInputs` that is not yet answered; an input left out is unknown."""
 
     values: Mapping[str, bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +48,6 @@ class WriteCoil:
 
     address: int
     on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Tell the lane; waits for no other output."""
-
-    event: BarrierEvent
 
 
 Input = Connected | Disconnected | InputsRead | Tick | BarrierOrder

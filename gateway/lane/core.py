@@ -115,7 +115,8 @@ def _tag(s: Situation, read: TagRead) -> Step:
 def _arrival(s: Situation, read: TagRead) -> Step:
     if s.facts.ledger_fault:
         return s.lane, [_show(s, checks.LEDGER), _release(s, read.tag.obu_id)]
-    refusal, vehicle, card = checks.unfit(read, s.now.wall.date()), read.vehicle, read.card
+    today = s.now.wall.date() if s.now.trusted else None
+    refusal, vehicle, card = checks.unfit(read, today), read.vehicle, read.card
     if refusal or vehicle is None or card is None:
         return _refuse(s, read, refusal or checks.UNREADABLE)
     if s.facts.stay_busy:

@@ -6,13 +6,14 @@ waits for a dead link. aiomqtt's own ending waits for an answer that a dead link
 
 import asyncio
 import logging
+import math
 import socket
 import sqlite3
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NoReturn, Self
@@ -60,7 +61,9 @@ MOST_WAITING = 1000
 """Messages of the platform that wait for our attention. More is a flood; an ack that is dropped comes again."""
 
 REMEDIES: Final = {
-    0x80: "连接中断 / the connection broke",
+    # What a broken connection looks like too, and all that mosquitto 2.0.11 says of 0x8E.
+    0x80: "连接中断；若反复出现，检查 client_id 是否重复 / it broke; if it does again and again, look for another "
+    "client with our client_id",
     0x84: "服务器不支持 MQTT 5 / the broker does not speak MQTT 5",
     0x85: "检查 client_id / check client_id",
     0x86: "检查 username 和 password_file / check username and password_file",
@@ -96,13 +99,12 @@ _log = structlog.get_logger("uplink")
 
 @dataclass(frozen=True, slots=True)
 class UplinkStatus:
-    """How it stands with one platform. `reason` says why it is down; the numbers are the ledger's."""
+    """How it stands with one platform: up or why not, and the number up to which it has confirmed the ledger."""
 
     name: str
     connected: bool
     reason: str
     confirmed: int
-    last: int
 
 
 class UplinkError(Exception):
@@ -127,6 +129,30 @@ class Link(aiomqtt.Client):
 
     async def __aexit__(self, *_: object) -> None:
         self._cut_off()
+
+    async def send(
+        self, topic: str, payload: bytes, *, retain: bool = False, properties: Properties | None = None
+    ) -> None:
+        """Publish with QoS 1 and wait for the broker's yes."""
+        async with self._answer():
+            await self.publish(topic, payload, 1, retain, properties, timeout=math.inf)
+
+    async def ask_for(self, topic: str) -> None:
+        """Subscribe with QoS 1 and wait for the broker's yes."""
+        async with self._answer():
+            granted = await self.subscribe(topic, 1, timeout=math.inf)
+        for code in granted:
+            if isinstance(code, ReasonCode) and code.is_failure:
+                raise aiomqtt.MqttCodeError(code)
+
+    @asynccontextmanager
+    async def _answer(self) -> AsyncIterator[None]:
+        """Our own time limit: aiomqtt's, `asyncio.wait_for` before Python 3.12, can swallow a cancellation."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                yield
+        except TimeoutError as error:
+            raise aiomqtt.MqttError(f"没有应答 / no answer within {self.timeout:g} s") from error
 
     def _cut_off(self) -> None:
         connection = self._client.socket()
@@ -227,11 +253,9 @@ class Uplink:
 
     async def _greet(self, link: Link) -> None:
         """Acks are asked for before anything is published, so that none is missed."""
-        for granted in await link.subscribe(cloudevents.ACK.format(self._gateway), qos=1):
-            if isinstance(granted, ReasonCode) and granted.is_failure:
-                raise aiomqtt.MqttCodeError(granted)
+        await link.ask_for(cloudevents.ACK.format(self._gateway))
         topic, online = cloudevents.status(self._gateway, "online")
-        await link.publish(topic, online, qos=1, retain=True)
+        await link.send(topic, online, retain=True)
 
     async def _turn(self, sync: Sync, link: Link, tasks: asyncio.TaskGroup) -> None:
         """Wait until something happens or is due, and carry out what follows from all that happened."""
@@ -265,7 +289,7 @@ class Uplink:
     async def _publish(self, link: Link, entry: Entry) -> None:
         """Send one entry and wait for the broker's word. No word is no delivery: it ends the connection."""
         topic, payload = cloudevents.message(self._gateway, entry)
-        await link.publish(topic, payload, qos=1, properties=_CONTENT)
+        await link.send(topic, payload, properties=_CONTENT)
         self._post(Published(entry.number))
 
     async def _listen(self, link: Link) -> None:
@@ -288,13 +312,13 @@ class Uplink:
 
     def _tell(self, *, connected: bool, reason: str) -> None:
         """Report the status, and log it where it is another than before."""
-        confirmed, last = (self._sync.cursor, self._sync.last) if self._sync else (0, 0)
-        self._report(UplinkStatus(self._options.name, connected, reason, confirmed, max(last, self._last)))
+        confirmed = self._sync.cursor if self._sync else 0
+        self._report(UplinkStatus(self._options.name, connected, reason, confirmed))
         said = "connected" if connected else reason
         if said != self._said:
             self._said = said
             where = f"{self._options.host}:{self._options.broker_port}"
-            self._log.info("uplink", state=said, broker=where, unconfirmed=last - confirmed)
+            self._log.info("uplink", state=said, broker=where, confirmed=confirmed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,7 +337,8 @@ def _why(ended: BaseExceptionGroup[Exception]) -> _Failure:
     if not isinstance(first, (aiomqtt.MqttError, OSError)):
         text = f"账本无法读取 / the ledger cannot be used: {first!r}; etclane ledger verify"
         return _Failure(text, refused=False)
-    first = first.__cause__ or first
+    if isinstance(first.__cause__, aiomqtt.MqttError):  # why a link that was listened to broke
+        first = first.__cause__
     code = first.rc.value if isinstance(first, aiomqtt.MqttCodeError) and isinstance(first.rc, ReasonCode) else 0
     remedy = f"; {REMEDIES[code]}" if code in REMEDIES else ""
     return _Failure(f"没有连接 / no connection: {first}{remedy}", refused=code in REFUSALS)
@@ -327,9 +352,21 @@ def _secrets(options: UplinkOptions) -> tuple[str | None, ssl.SSLContext | None]
     if options.tls is None:
         return password, None
     context = ssl.create_default_context(cafile=options.tls.ca_file)
+    context.sslsocket_class = _TlsSocket
     if options.tls.cert_file:
         context.load_cert_chain(options.tls.cert_file, options.tls.key_file)
     return password, context
+
+
+class _TlsSocket(ssl.SSLSocket):
+    """Closed where its handshake fails: paho forgets it there."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002  the signature of ssl
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
 
 
 def _link(options: UplinkOptions, gateway: str, password: str | None, tls: ssl.SSLContext | None) -> Link:

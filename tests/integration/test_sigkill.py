@@ -22,9 +22,9 @@ from gateway.ledger.stays import Intent, Stays
 from protocols.rsu.messages import CHINA
 from tools.cards import make_tag
 
-CONFIG = Path(__file__).parents[2] / "config"
 ETCLANE = Path(sys.executable).with_name("etclane")
 T = TypeVar("T")
+MakeSite = Callable[[Path, list[dict[str, str]]], Path]
 TRADE = 0.15  # s from C6 to B5
 LANES = (("out1", "wanji"), ("out2", "soulin"))
 
@@ -36,8 +36,9 @@ def plate(number: int) -> str:
 class Yard:
     """A lot of two exits in a process of its own, and the daemon that is killed and started again."""
 
-    def __init__(self, folder: Path, cars: int) -> None:
+    def __init__(self, folder: Path, cars: int, make_site: MakeSite) -> None:
         self.folder = folder
+        self.make_site = make_site
         self.truth_file = folder / "truth.jsonl"
         self.ledger = folder / "state" / "ledger.db"
         self.cars = cars
@@ -89,31 +90,11 @@ class Yard:
     def configure(self) -> Path:
         ready = wait_for(lambda: next((e for e in self.truth() if e["event"] == "ready"), None), 30)
         assert ready is not None, "the lot never came up"
-        text = f"""
-            [site]
-            id = "yard"
-            state = "{self.folder}/state"
-            tariff = "{CONFIG}/tariffs/lanzhou-airport.toml"
-        """
-        for lane, (name, dialect) in zip(ready["lanes"], LANES, strict=True):
-            text += f"""
-            [[lane]]
-            name = "{name}"
-            role = "exit"
-            reader = "{name}-rsu"
-            barrier = "{name}-gate"
-            unresolved = "owe"
-            [[reader]]
-            name = "{name}-rsu"
-            dialect = "{dialect}"
-            port = "{lane["antenna"]}"
-            [[barrier]]
-            name = "{name}-gate"
-            profile = "{CONFIG}/barriers/waveshare-relay-d8.toml"
-            port = "{lane["barrier"]}"
-            """
-        site = self.folder / "site.toml"
-        site.write_text(text)
+        lanes = [
+            {"role": "exit", "dialect": dialect, **lane}
+            for lane, (_, dialect) in zip(ready["lanes"], LANES, strict=True)
+        ]
+        site = self.make_site(self.folder, lanes)
         entered = datetime.now(CHINA) - timedelta(minutes=100)
         stays = [
             {
@@ -194,9 +175,9 @@ def check_books(yard: Yard) -> None:
     assert store.verify(yard.ledger).problems == ()
 
 
-def play(folder: Path, kills: int, seed: int) -> tuple[Yard, list[Intent]]:
+def play(folder: Path, kills: int, seed: int, make_site: MakeSite) -> tuple[Yard, list[Intent]]:
     chance = random.Random(seed)
-    yard = Yard(folder, cars=kills + 6)
+    yard = Yard(folder, 3 * kills + 6, make_site)  # two lanes go on between two kills
     with yard.lot() as lot:
         site = yard.configure()
         for number in range(kills):
@@ -213,8 +194,8 @@ def play(folder: Path, kills: int, seed: int) -> tuple[Yard, list[Intent]]:
         return yard, list(yard.stays().intents.values())
 
 
-def test_a_few_kills(tmp_path: Path) -> None:
-    yard, intents = play(tmp_path, kills=6, seed=20261121)
+def test_a_few_kills(tmp_path: Path, make_site: MakeSite) -> None:
+    yard, intents = play(tmp_path, kills=6, seed=20261121, make_site=make_site)
     assert yard.kills_in_trade >= 2
     assert {intent.state for intent in intents} >= {"settled", "unresolved"}
     passed = [event for event in yard.truth() if event["event"] == "passage" and event["outcome"] == "passed"]
@@ -222,9 +203,9 @@ def test_a_few_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
-def test_fifty_kills(tmp_path: Path) -> None:
+def test_fifty_kills(tmp_path: Path, make_site: MakeSite) -> None:
     seed = int(os.environ.get("SEED", "1"))
-    yard, intents = play(tmp_path, kills=50, seed=seed)
+    yard, intents = play(tmp_path, kills=50, seed=seed, make_site=make_site)
     assert yard.kills_in_trade >= 25, f"only {yard.kills_in_trade} of 50 kills hit a trade (SEED={seed})"
 
     assert {intent.state for intent in intents} <= {"settled", "unresolved", "not made"}

@@ -61,7 +61,7 @@ def test_an_address_names_a_serial_line_or_a_tcp_port(
     ],
 )
 def test_anything_else_is_refused_in_both_languages(text: str) -> None:
-    with pytest.raises(ValidationError, match="须为 .* / neither serial:///path nor tcp://host:port"):
+    with pytest.raises(ValidationError, match=r"须为 .* / neither serial:///path nor tcp://host:port"):
         ADDRESS.validate_python(text)
     assert serial_of(text) is None
     assert tcp_of(text) is None or not 1 <= tcp_of(text)[1] <= 65_535

@@ -5,18 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drivers.barrier.profile import BarrierProfile
-from drivers.barrier.session import (
-    BarrierSession,
-    Connected,
-    Disconnected,
-    Emit,
-    Input,
-    InputsRead,
-    Output,
-    ReadInputs,
-    Tick,
-    WriteCoil,
-)
+from drivers.barrier.session import BarrierSession, Input, InputsRead, Output, ReadInputs, WriteCoil
+from drivers.link import Connected, Disconnected, Emit, Tick
 from drivers.ports import (
     BarrierDown,
     BarrierUp,

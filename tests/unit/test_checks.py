@@ -73,6 +73,13 @@ def test_dates_count_inclusive_of_both_ends(
     assert checks.unfit(read(card=replace(CARD, starts=FIRST, expires=LAST)), today) == of_the_card
 
 
+def test_while_the_clock_is_not_trusted_no_date_is_held_against_anybody() -> None:
+    over = replace(TAG, issued=None, expires=FIRST)
+    assert checks.unfit(read(over, replace(CARD, starts=AFTER, expires=None)), None) is None
+    assert checks.unfit(read(replace(over, removed=True)), None) == checks.REMOVED
+    assert checks.unfit(read(over, replace(CARD, plate="测A12346")), None) == checks.PLATE
+
+
 @pytest.mark.parametrize(
     ("tag", "card", "refusal"),
     [

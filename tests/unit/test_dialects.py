@@ -347,6 +347,47 @@ def test_values_that_do_not_fit(dialect: Dialect, word: Order | Report) -> None:
         dialect.encode(word)
 
 
+# --- the bytes that are said, where no golden frame shows them ---------------------------------------------------
+
+LOCAL, UTC = f"{unix_local(NOON):08x}", f"{unix_utc(NOON):08x}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "word", "start"),
+    [
+        (SOULIN, Init(NOON, entry=True, tx_power=10, channel=1), f"c0{LOCAL}20240605123045 03 02 0a 00 02"),
+        (SOULIN, Init(NOON, entry=False, tx_power=31, channel=2), f"c0{LOCAL}20240605123045 04 02 1f 01 02"),
+        (
+            WANJI,
+            Init(NOON, entry=True, tx_power=10, channel=1),
+            f"c0{UTC}20240605123045 12 0a 0a 01 01 000000 0000",
+        ),
+        (
+            WANJI,
+            Init(NOON, entry=False, tx_power=31, channel=2),
+            f"c0{UTC}20240605123045 13 0a 1f 02 01 000000 0000",
+        ),
+        (
+            SOULIN,
+            Status(0, ("013700047270",), None, 0x0D, "0001"),
+            "b0 00 01 013700047270 000000000000 00 0d 010001 0001 0000000000",
+        ),
+        (
+            WANJI,
+            Status(0, ("01370004727f",), authorised=True, maker=8, version="2009"),
+            "b0 00 01 01 01 00 01370004727f 00 08 000001 2009 00 000000 00000000",
+        ),
+        (WANJI, Heartbeat(0), "b1 00 11 01 00 00 01 00 01000002"),
+        (WANJI, Contents(OBU, CAR, CARD), f"b4 {OBU} 00 10 b4a8413132333435"),
+        (SOULIN, replace(RESULT, at=None), f"b5 {OBU} 00 00000000 01370004727f 00000000000000"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_bytes_that_are_said(dialect: Dialect, word: Order | Report, start: str) -> None:
+    data = dialect.encode(word)
+    assert data[: len(bytes.fromhex(start))].hex(" ") == bytes.fromhex(start).hex(" ")
+
+
 # --- what is special -----------------------------------------------------------------------------------------
 
 
@@ -515,6 +556,8 @@ def test_vehicle_file(vehicle: Vehicle, layout: type[PassengerFile | GoodsFile])
     file = vehicle_file(vehicle)
     assert type(file) is layout
     assert vehicle_of(file) == vehicle
+    message = WANJI.decode(WANJI.encode(Contents(OBU, vehicle, CARD)))
+    assert getattr(message, "vehicle", None) == file
 
 
 @pytest.mark.parametrize(("vehicle_class", "layout"), [(10, PassengerFile), (11, GoodsFile)])

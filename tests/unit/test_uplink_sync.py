@@ -2,10 +2,14 @@
 
 from typing import Literal
 
+import aiomqtt
 import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import ValidationError
 
 from gateway.ledger.entries import Entry
+from gateway.uplink.mqtt import REFUSALS, REMEDIES, _why
 from gateway.uplink.options import UplinkOptions
 from gateway.uplink.sync import (
     Acked,
@@ -253,6 +257,37 @@ def test_the_reason_names_whose_word_is_missing() -> None:
     assert isinstance(reconnect, Reconnect)
     assert "the broker" in reconnect.reason
     assert "0.5 s" in reconnect.reason
+
+
+# --- what ended a connection ----------------------------------------------------------------------------
+
+
+def ended(code: int, packet: int) -> BaseExceptionGroup[Exception]:
+    why = aiomqtt.MqttError("Disconnected during message iteration")
+    why.__cause__ = aiomqtt.MqttCodeError(ReasonCode(packet, identifier=code))
+    return ExceptionGroup("", [ExceptionGroup("", [why])])
+
+
+@pytest.mark.parametrize(
+    ("code", "packet", "remedy", "refused"),
+    [
+        (0x8E, PacketTypes.DISCONNECT, "same client_id", False),
+        (0x93, PacketTypes.DISCONNECT, "window", False),
+        (0x97, PacketTypes.PUBACK, "quota", False),
+        (0x87, PacketTypes.SUBACK, "access rules", True),
+        (0x86, PacketTypes.CONNACK, "password_file", True),
+        (0x84, PacketTypes.CONNACK, "MQTT 5", True),
+    ],
+)
+def test_a_brokers_reason_comes_with_a_remedy(code: int, packet: int, remedy: str, *, refused: bool) -> None:
+    failure = _why(ended(code, packet))
+    assert remedy in failure.reason
+    assert failure.refused is refused
+
+
+def test_every_remedy_is_given_in_both_languages() -> None:
+    assert all(" / " in remedy for remedy in REMEDIES.values())
+    assert REMEDIES.keys() >= REFUSALS
 
 
 # --- options --------------------------------------------------------------------------------------------
