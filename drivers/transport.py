@@ -11,6 +11,7 @@ import serialx
 from drivers.address import serial_of
 from drivers.backoff import Backoff
 from drivers.link import Connected, Disconnected
+from drivers.ports import Instant
 
 FIRST, CEILING = 0.5, 30.0
 """Seconds between attempts: a lane waits for its antenna, and a dead switch is not to be hammered for years."""
@@ -18,17 +19,21 @@ CONNECT_WITHIN = 5.0
 DEFAULT_BAUD = 115_200
 """rsu-protocol 2.1 [2+]."""
 
-Tap = Callable[[bool, bytes], None]
-"""Sees every byte before anybody acts on it: (outbound, data)."""
+Tap = Callable[[Instant, bool, bytes], None]
+"""Sees every byte before anybody acts on it: (when, outbound, data)."""
 
 
 @dataclass(slots=True)
 class Transport:
-    """One port. `feed` gets Connected, bytes and Disconnected, in that order, again and again."""
+    """One port. `feed` gets Connected, bytes and Disconnected, in that order, again and again.
+
+    `feed` and `tap` get the same instant for the same bytes: so a capture, replayed, decides as the lane did.
+    """
 
     address: str
-    feed: Callable[[Connected | Disconnected | bytes], None]
+    feed: Callable[[Connected | Disconnected | bytes, Instant], None]
     tap: Tap
+    clock: Callable[[], Instant]
     rng: Random
     _writer: asyncio.StreamWriter | None = None
     _dropped: str | None = None
@@ -39,13 +44,13 @@ class Transport:
         self._backoff = Backoff(FIRST, CEILING, self.rng)
         while True:
             reason = await self._serve()
-            self.feed(Disconnected(reason))
+            self.feed(Disconnected(reason), self.clock())
             await asyncio.sleep(self._backoff.next())
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, now: Instant) -> None:
         """Send these bytes; without a connection they are lost, as on any wire."""
         if self._writer is not None and not self._writer.is_closing():
-            self.tap(True, data)  # noqa: FBT003  the tap's own order
+            self.tap(now, True, data)  # noqa: FBT003  the tap's own order
             self._writer.write(data)
 
     def drop(self, reason: str) -> None:
@@ -71,7 +76,7 @@ class Transport:
             return str(error) or type(error).__name__
         self._writer = writer
         try:
-            self.feed(Connected())
+            self.feed(Connected(), self.clock())
             return await self._read(reader)
         finally:
             self._writer = None
@@ -85,8 +90,9 @@ class Transport:
     async def _read(self, reader: asyncio.StreamReader) -> str:
         try:
             while data := await reader.read(4096):
-                self.tap(False, data)  # noqa: FBT003  the tap's own order
-                self.feed(data)
+                now = self.clock()
+                self.tap(now, False, data)  # noqa: FBT003  the tap's own order
+                self.feed(data, now)
         except (OSError, serialx.SerialException) as error:
             return self._dropped or str(error) or type(error).__name__
         return self._dropped or "closed by the other side"

@@ -17,6 +17,7 @@ from drivers.barrier.profile import BarrierProfile, ProfileError
 from drivers.barrier.profile import parse as parse_profile
 from drivers.reader.options import ReaderOptions
 from gateway.lane.state import LaneRules
+from gateway.recorder import RecorderOptions
 from gateway.site import SiteRules
 from gateway.tariff.rules import Tariff, TariffError
 from gateway.tariff.rules import parse as parse_tariff
@@ -78,6 +79,7 @@ class SiteFile(_Table):
     reader: tuple[ReaderOptions, ...] = ()
     barrier: tuple[BarrierOptions, ...] = ()
     uplink: tuple[UplinkOptions, ...] = ()
+    recorder: RecorderOptions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ class TomlFile:
     def read(cls, path: Path) -> "TomlFile":
         """Raises ConfigError if there is no such file, or it is not TOML."""
         try:
-            text = path.read_text(encoding="utf-8")
+            text = path.read_text(encoding="utf-8-sig")  # as Windows saves it
             return cls(path, text, tomli.loads(text), positions(text))
         except OSError as error:
             line, message = 1, f"无法读取 / cannot be read: {error.strerror}"

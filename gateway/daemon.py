@@ -15,7 +15,16 @@ import structlog
 
 from drivers.barrier.modbus import ModbusBarrier
 from drivers.barrier.session import BarrierSession
-from drivers.ports import BarrierOrder, CloseBarrier, DeviceEvent, DeviceOrder, Instant, OpenBarrier, Show
+from drivers.ports import (
+    BarrierOrder,
+    CloseBarrier,
+    DeviceEvent,
+    DeviceOrder,
+    InputChanged,
+    Instant,
+    OpenBarrier,
+    Show,
+)
 from drivers.reader.antenna import Antenna
 from drivers.reader.session import ReaderSession
 from drivers.transport import Transport
@@ -25,8 +34,10 @@ from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.ledger.writer import Writer
 from gateway.plain import plain
+from gateway.recorder import Recorder
 from gateway.runner import Runner
 from gateway.uplink.mqtt import Uplink
+from protocols.pcapng import Interface
 from protocols.rsu import dialect
 from protocols.rsu.messages import CHINA
 
@@ -70,6 +81,7 @@ class Daemon:
     _barriers: dict[str, asyncio.Queue[BarrierOrder]] = field(default_factory=dict)
     _appended: list[Callable[[int], None]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
+    _recorder: Recorder | None = None
 
     def __post_init__(self) -> None:
         # Before the loop runs: this reads the whole ledger, and modules.
@@ -93,6 +105,10 @@ class Daemon:
         tariff = self.config.rules.tariff
         booted = Booted(VERSION, self.config.digest, f"{tariff.id} {tariff.content_hash}")
         self._runner.start(booted, clock())
+        if self.config.options.recorder:
+            antennas = [Interface(session.device, session.dialect.name) for session in self._sessions]
+            barriers = [Interface(name, "inputs of a barrier") for name in self.config.profiles]
+            self._recorder = Recorder(self.config.options.recorder, [*antennas, *barriers])
         log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(self._stays.open))
         try:
             async with asyncio.TaskGroup() as group:
@@ -103,6 +119,8 @@ class Daemon:
         finally:
             if self._timer:
                 self._timer.cancel()
+            if self._recorder:
+                await asyncio.to_thread(self._recorder.close)
             await writer.close()
             log.info("stopped")
 
@@ -118,7 +136,8 @@ class Daemon:
         for session in self._sessions:
             antenna = Antenna(session, self._on_event, clock)
             self._antennas[session.device] = antenna
-            parts.append(antenna.run(Transport(session.options.port, antenna.feed, _untapped, Random())))
+            tap = self._recorder.tap(session.device) if self._recorder else _untapped
+            parts.append(antenna.run(Transport(session.options.port, antenna.feed, tap, clock, Random())))
         return parts
 
     def _start_barriers(self) -> Parts:
@@ -128,7 +147,7 @@ class Daemon:
             orders: asyncio.Queue[BarrierOrder] = asyncio.Queue()
             self._barriers[barrier.name] = orders
             shell = ModbusBarrier(
-                session, barrier.port, barrier.unit, orders, self._on_event, time.monotonic, Random()
+                session, barrier.port, barrier.unit, orders, self._on_barrier, time.monotonic, Random()
             )
             parts.append(shell.run())
         return parts
@@ -143,9 +162,15 @@ class Daemon:
 
     # --- between runner and devices ------------------------------------------------------------------------
 
-    def _on_event(self, event: DeviceEvent) -> None:
+    def _on_barrier(self, event: DeviceEvent) -> None:
+        now = clock()
+        if self._recorder and isinstance(event, InputChanged):
+            self._recorder.input(event, now)
+        self._on_event(event, now)
+
+    def _on_event(self, event: DeviceEvent, now: Instant) -> None:
         log.info("event", heard=plain(event))
-        self._runner.on(event, clock())
+        self._runner.on(event, now)
         self._set_timer()
 
     def _on_due(self) -> None:
@@ -181,7 +206,7 @@ class Daemon:
         self._runner.ledger_fault = fault
 
 
-def _untapped(_outbound: bool, _data: bytes) -> None:  # noqa: FBT001  the tap's own signature
+def _untapped(_now: Instant, _outbound: bool, _data: bytes) -> None:  # noqa: FBT001  the tap's own signature
     """Nothing records this port."""
 
 

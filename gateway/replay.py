@@ -5,8 +5,8 @@ the capture's hash, and durability is immediate. So the same input gives the sam
 
 What this gateway would send is compared with what the recorded PC sent. Where they differ, a line says `diverged`,
 and what the antenna answered to the other order is not taken as an answer to ours: frames are skipped until the
-antenna begins anew. Left out of the comparison are sequence bytes, C0 and the times in C2 (both are the recorded
-PC's own business) and holding answers (here nothing is ever waited for).
+antenna begins anew and no debit of ours is in doubt any more. Left out of the comparison are sequence bytes, C0 and
+the times in C2 (both are the recorded PC's own business) and holding answers (here nothing is ever waited for).
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from gateway.ledger.entries import Booted, Draft, Entry, Moment, StayImported
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.plain import plain
+from gateway.recorder import input_of
 from gateway.runner import Runner
 from protocols import pcapng
 from protocols.errors import CaptureError, MessageError
@@ -46,12 +47,12 @@ def replay(capture: bytes, config: Config, prelude: Sequence[StayImported]) -> I
     packets = pcapng.read(capture).packets
     if not packets:
         raise CaptureError("the capture holds no packet / 抓包中没有数据")
-    known = {reader.name for reader in config.options.reader}
+    known = {reader.name for reader in config.options.reader} | set(config.profiles)
     strange = {packet.interface for packet in packets} - known
     if strange:
         raise CaptureError(
-            f"interfaces {', '.join(sorted(strange))} are no [[reader]] of the configuration; "
-            f"there are {', '.join(sorted(known))} / 抓包接口与配置中的天线名称不符"
+            f"interfaces {', '.join(sorted(strange))} are no [[reader]] or [[barrier]] of the configuration; "
+            f"there are {', '.join(sorted(known))} / 抓包接口与配置中的设备名称不符"
         )
     if not all(packet.time_ns in TIMES for packet in packets):
         raise CaptureError("a packet's time lies before 1970 or after 2200 / 抓包时间不合理")
@@ -154,7 +155,10 @@ class _Replay:
         self.now = self._at(until)
 
     def _packet(self, packet: Packet) -> None:
-        port = self.ports[packet.interface]
+        port = self.ports.get(packet.interface)
+        if port is None:
+            self._event(input_of(packet))
+            return
         if port.session.deadline is None:
             self._feed(port, Connected())
         framer = port.outbound if packet.outbound else port.inbound
@@ -167,12 +171,18 @@ class _Replay:
     def _inbound(self, port: _Port, found: Frame | Noise) -> None:
         words = port.words(found.data) if isinstance(found, Frame) else ()
         if port.diverged:
-            if not any(isinstance(word, Status | Heartbeat | TagSeen) for word in words):
+            if not self._begins_anew(port, words):
                 self._say("skipped", {"reader": port.session.device, "words": words})
                 return
             port.diverged = False
             port.said.clear()
         self._feed(port, found.raw)
+
+    def _begins_anew(self, port: _Port, words: Words) -> bool:
+        """Whether to listen again: not while a debit of ours is in doubt, or another's would be its evidence."""
+        lane = self.config.rules.lane_of(port.session.device)
+        in_doubt = lane is not None and self.runner.site.lanes[lane].stay is not None
+        return not in_doubt and any(isinstance(word, Status | Heartbeat | TagSeen) for word in words)
 
     def _outbound(self, port: _Port, recorded: Words) -> None:
         if not recorded or port.diverged:

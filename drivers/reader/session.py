@@ -168,7 +168,6 @@ class ReaderSession:
 
     def _on_disconnected(self, reason: str, now: Instant) -> None:
         self._connected = False
-        self._init_at = self._clock_at = None
         self._lose_trade(f"link lost: {reason}", now)
         self._status = None
         if not self._told_down:
@@ -199,7 +198,6 @@ class ReaderSession:
             else:
                 self._drop(f"no answer to C0, {INIT_TRIES} times", now)
         elif self._clock_at is not None and now.mono >= self._clock_at:
-            self._inits = 0
             self._init(now)
 
     def _drop(self, reason: str, now: Instant) -> None:
@@ -266,7 +264,6 @@ class ReaderSession:
         asked = self._init_at is not None or now.mono < self._asked_at + INIT_AGAIN
         if not asked:  # the antenna has started anew
             self._lose_trade("antenna restarted", now)
-            self._inits = 0
             self._init(now)
             return
         self._inits = 0

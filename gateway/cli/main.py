@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -68,6 +69,8 @@ def _plainly() -> Iterator[None]:
         _fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
     except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
         _fail(error)
+    except sqlite3.Error as error:
+        _fail(f"账本无法写入 / the ledger cannot be written: {error}")
     except UnicodeDecodeError as error:
         _fail(f"须存为 UTF-8 / must be saved as UTF-8: {error.reason}, byte {error.start}")
     except BrokenPipeError:

@@ -222,14 +222,15 @@ _SELECT = "SELECT number, kind, text, hash FROM entries"
 
 def _fetch(db: sqlite3.Connection, after: int, limit: int) -> Iterator[Entry]:
     rows = db.execute(f"{_SELECT} WHERE number > ? ORDER BY number LIMIT ?", (after, limit))
-    for number, kind, text, hash_ in rows:
-        try:
-            chain = json.loads(text)["chain"]
-        except (ValueError, LookupError, TypeError) as error:
-            raise LedgerError(
-                f"entry {number} is damaged; run etclane ledger verify / 第 {number} 条已损坏"
-            ) from error
-        yield Entry(chain, number, kind, text, hash_)
+    with closing(rows):  # a half-read answer would keep this connection at an old state of the file
+        for number, kind, text, hash_ in rows:
+            try:
+                chain = json.loads(text)["chain"]
+            except (ValueError, LookupError, TypeError) as error:
+                raise LedgerError(
+                    f"entry {number} is damaged; run etclane ledger verify / 第 {number} 条已损坏"
+                ) from error
+            yield Entry(chain, number, kind, text, hash_)
 
 
 def _walk(chains: dict[int, str], rows: Iterable[tuple[int, str, str, str]]) -> Verdict:

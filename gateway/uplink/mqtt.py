@@ -12,8 +12,8 @@ import sqlite3
 import ssl
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 from typing import Final, NoReturn, Self
@@ -26,7 +26,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.backoff import Backoff
-from gateway.ledger.entries import Entry
 from gateway.ledger.store import LedgerError
 from gateway.ledger.writer import Writer
 from gateway.uplink.formats import cloudevents
@@ -77,9 +76,6 @@ REMEDIES: Final = {
 """What to do about a broker's reason code (MQTT 5, 2.4)."""
 REFUSALS: Final = frozenset({0x84, 0x85, 0x86, 0x87, 0x8A, 0x8C})
 """Reason codes that do not pass by themselves."""
-
-DAMAGE: Final = (sqlite3.Error, LedgerError, ValueError, LookupError, TypeError)
-"""What a ledger that cannot be used, or an entry that was tampered with, raises. It must not end the daemon."""
 
 
 def _properties(packet: int, **values: object) -> Properties:
@@ -203,6 +199,7 @@ class Uplink:
         self._log = _log.bind(uplink=options.name)
         self._said = ""
         self._sync: Sync | None = None
+        self._confirmed = 0
         self._last = 0
         self._events: deque[Event] = deque()
         self._wake = asyncio.Event()
@@ -227,33 +224,41 @@ class Uplink:
 
     async def _until_failure(self) -> "_Failure":
         try:
-            self._sync = self._sync or await self._recall()
-            await self._connection(self._sync)
-        except* (aiomqtt.MqttError, UplinkError, OSError, *DAMAGE) as ended:
+            await self._connection(self._sync or await self._recall())
+        except* (aiomqtt.MqttError, UplinkError, OSError) as ended:
             failure = _why(ended)
         return failure
 
     async def _recall(self) -> Sync:
         """Where this platform stands, out of the ledger."""
         options = self._options
-        cursor, last = await self._writer.call(lambda store: (store.cursor(options.name), store.last))
-        return Sync(cursor, last, window=options.window, confirm=options.confirm, ack_timeout=options.ack_timeout)
+        with self._ledger():
+            self._confirmed, last = await self._writer.call(lambda store: (store.cursor(options.name), store.last))
+        self._sync = Sync(
+            self._confirmed,
+            last,
+            window=options.window,
+            confirm=options.confirm,
+            ack_timeout=options.ack_timeout,
+        )
+        return self._sync
 
     async def _connection(self, sync: Sync) -> NoReturn:
         """One connection, from its opening to the failure that ends it."""
         link = _link(self._options, self._gateway, *await asyncio.to_thread(_secrets, self._options))
         async with link, asyncio.TaskGroup() as tasks:
+            self._events.clear()
+            tasks.create_task(self._listen(link))
             await self._greet(link)
             self._tell(connected=True, reason="")
-            self._events = deque([Connected()])
-            self._wake.set()
-            tasks.create_task(self._listen(link))
+            self._post(Connected())
             while True:
                 await self._turn(sync, link, tasks)
 
     async def _greet(self, link: Link) -> None:
         """Acks are asked for before anything is published, so that none is missed."""
-        await link.ask_for(cloudevents.ACK.format(self._gateway))
+        if self._options.confirm == "ack":
+            await link.ask_for(cloudevents.ACK.format(self._gateway))
         topic, online = cloudevents.status(self._gateway, "online")
         await link.send(topic, online, retain=True)
 
@@ -270,27 +275,40 @@ class Uplink:
         for action in actions:
             # One commit serves all moves of a turn.
             if not isinstance(action, MoveCursor) or action is moves[-1]:
-                await self._carry_out(action, link, tasks)
+                with self._ledger():
+                    await self._carry_out(action, link, tasks)
 
     async def _carry_out(self, action: Action, link: Link, tasks: asyncio.TaskGroup) -> None:
         match action:
             case Publish(entry):
                 # Tasks begin in the order of their creation, so this is the order on the wire.
-                tasks.create_task(self._publish(link, entry))
+                topic, payload = cloudevents.message(self._gateway, entry)
+                tasks.create_task(self._publish(link, topic, payload, entry.number))
             case Load(after, limit):
                 entries = await self._writer.call(lambda store: store.entries(after, limit))
                 self._post(Loaded(after, entries))
             case MoveCursor(number):
                 await self._writer.call(lambda store: store.move_cursor(self._options.name, number))
+                self._confirmed = number
                 self._tell(connected=True, reason="")
             case Reconnect(reason):
                 raise UplinkError(reason)
 
-    async def _publish(self, link: Link, entry: Entry) -> None:
+    @contextmanager
+    def _ledger(self) -> Iterator[None]:
+        """A ledger that cannot be used ends the connection, not the daemon; what was not stored is asked anew."""
+        try:
+            yield
+        except (sqlite3.Error, LedgerError, ValueError, LookupError, TypeError) as error:
+            self._sync = None
+            raise UplinkError(
+                f"账本无法使用 / the ledger cannot be used: {error!r}; etclane ledger verify"
+            ) from error
+
+    async def _publish(self, link: Link, topic: str, payload: bytes, number: int) -> None:
         """Send one entry and wait for the broker's word. No word is no delivery: it ends the connection."""
-        topic, payload = cloudevents.message(self._gateway, entry)
         await link.send(topic, payload, properties=_CONTENT)
-        self._post(Published(entry.number))
+        self._post(Published(number))
 
     async def _listen(self, link: Link) -> None:
         """Take the platform's acks; what is none is left out and named once a connection."""
@@ -312,13 +330,12 @@ class Uplink:
 
     def _tell(self, *, connected: bool, reason: str) -> None:
         """Report the status, and log it where it is another than before."""
-        confirmed = self._sync.cursor if self._sync else 0
-        self._report(UplinkStatus(self._options.name, connected, reason, confirmed))
+        self._report(UplinkStatus(self._options.name, connected, reason, self._confirmed))
         said = "connected" if connected else reason
         if said != self._said:
             self._said = said
             where = f"{self._options.host}:{self._options.broker_port}"
-            self._log.info("uplink", state=said, broker=where, confirmed=confirmed)
+            self._log.info("uplink", state=said, broker=where, confirmed=self._confirmed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,9 +351,6 @@ def _why(ended: BaseExceptionGroup[Exception]) -> _Failure:
         first = first.exceptions[0]
     if isinstance(first, UplinkError):
         return _Failure(str(first), refused=False)
-    if not isinstance(first, (aiomqtt.MqttError, OSError)):
-        text = f"账本无法读取 / the ledger cannot be used: {first!r}; etclane ledger verify"
-        return _Failure(text, refused=False)
     if isinstance(first.__cause__, aiomqtt.MqttError):  # why a link that was listened to broke
         first = first.__cause__
     code = first.rc.value if isinstance(first, aiomqtt.MqttCodeError) and isinstance(first.rc, ReasonCode) else 0

@@ -135,8 +135,8 @@ class Yard:
     def kill_in_trade(self, chance: random.Random) -> None:
         """Between an antenna's sight of C6 and the outcome on disk: told afterwards by the ledger that is left."""
         before = self.seen()
-        if wait_for(lambda: self.seen() > before, 30) is None:
-            return
+        seen = wait_for(lambda: self.seen() > before, 30)
+        assert seen, "no antenna saw a C6 within 30 s"
         time.sleep(chance.uniform(0, TRADE * 0.8))
         self.kill()
         self.kills_in_trade += any(intent.state == "open" for intent in self.stays().intents.values())

@@ -151,9 +151,12 @@ class Near:
         self.fed: asyncio.Queue[Connected | Disconnected | bytes] = asyncio.Queue()
         self.tapped: list[tuple[bool, bytes]] = []
         self.dice = Dice()
-        self.transport = Transport(address, self.fed.put_nowait, self._tap, self.dice)
+        self.transport = Transport(address, self._feed, self._tap, now, self.dice)
 
-    def _tap(self, outbound: bool, data: bytes) -> None:  # noqa: FBT001  the tap's own order
+    def _feed(self, what: Connected | Disconnected | bytes, _now: Instant) -> None:
+        self.fed.put_nowait(what)
+
+    def _tap(self, _now: Instant, outbound: bool, data: bytes) -> None:  # noqa: FBT001  the tap's own order
         self.tapped.append((outbound, data))
 
     async def next(self) -> Connected | Disconnected | bytes:
@@ -212,9 +215,9 @@ async def far(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[F
 
 async def test_bytes_go_both_ways_and_the_tap_sees_them_all(far: Far) -> None:
     async with running(far.address) as near:
-        near.transport.write(b"nobody is there yet")
+        near.transport.write(b"nobody is there yet", now())
         assert await near.next() == Connected()
-        near.transport.write(HELLO)
+        near.transport.write(HELLO, now())
         assert await heard(far, len(HELLO)) == HELLO
         far.say(ANSWER)
         assert await near.read(len(ANSWER)) == ANSWER
@@ -224,14 +227,14 @@ async def test_bytes_go_both_ways_and_the_tap_sees_them_all(far: Far) -> None:
 
 
 async def test_the_tap_sees_bytes_before_anybody_acts_on_them(far: Far) -> None:
-    order: list[str] = []
+    order: list[tuple[str, Instant]] = []
     fed: asyncio.Queue[object] = asyncio.Queue()
 
-    def feed(what: Connected | Disconnected | bytes) -> None:
-        order.append("fed" if isinstance(what, bytes) else "link")
+    def feed(what: Connected | Disconnected | bytes, at: Instant) -> None:
+        order.append(("fed" if isinstance(what, bytes) else "link", at))
         fed.put_nowait(what)
 
-    line = Transport(far.address, feed, lambda _outbound, _data: order.append("tapped"), Dice())
+    line = Transport(far.address, feed, lambda at, _outbound, _data: order.append(("tapped", at)), now, Dice())
     task = asyncio.create_task(line.run())
     async with asyncio.timeout(PATIENCE):
         await fed.get()
@@ -240,7 +243,9 @@ async def test_the_tap_sees_bytes_before_anybody_acts_on_them(far: Far) -> None:
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    assert order == ["link", "tapped", "fed"]
+    (linked, _), (tapped, seen_at), (acted, acted_at) = order
+    assert (linked, tapped, acted) == ("link", "tapped", "fed")
+    assert seen_at is acted_at
 
 
 async def test_a_device_that_goes_comes_back(far: Far) -> None:
@@ -250,7 +255,7 @@ async def test_a_device_that_goes_comes_back(far: Far) -> None:
         assert await near.lost()
         await far.open()
         await near.connected()
-        near.transport.write(HELLO)
+        near.transport.write(HELLO, now())
         assert await heard(far, len(HELLO)) == HELLO
 
 
@@ -287,11 +292,11 @@ async def test_drop_tells_its_reason_and_what_is_written_then_is_lost(far: Far) 
         assert await near.next() == Connected()
         near.transport.drop("silent for 35 s")
         for _ in range(5):  # whatever state the port is in while it goes
-            near.transport.write(b"too late")
+            near.transport.write(b"too late", now())
             await asyncio.sleep(0)
         assert await near.lost() == "silent for 35 s"
         assert await near.next() == Connected()
-        near.transport.write(HELLO)
+        near.transport.write(HELLO, now())
         assert await heard(far, len(HELLO)) == HELLO
         assert near.tapped == [(True, HELLO)]
 
@@ -333,7 +338,7 @@ async def test_stopping_closes_the_port() -> None:
     async with asyncio.timeout(PATIENCE):
         await far.gone.wait()
     assert near.fed.empty()
-    near.transport.write(b"too late")
+    near.transport.write(b"too late", now())
     assert near.tapped == []
     await far.hang_up()
 
@@ -349,9 +354,9 @@ class Lane:
         session = ReaderSession("east", load(dialect), options, entry=False)
         self.at_once = at_once
         self.events: asyncio.Queue[DeviceEvent] = asyncio.Queue()
-        self.antenna = Antenna(session, self._on_event, lambda: Instant(datetime.now(CHINA), loop_time()))
+        self.antenna = Antenna(session, self._on_event, now)
 
-    def _on_event(self, event: DeviceEvent) -> None:
+    def _on_event(self, event: DeviceEvent, _now: Instant) -> None:
         self.events.put_nowait(event)
         if isinstance(event, TagRead) and self.at_once:
             self.antenna.order(self.debit(event))
@@ -369,13 +374,13 @@ class Lane:
         return event
 
 
-def loop_time() -> float:
-    return asyncio.get_running_loop().time()
+def now() -> Instant:
+    return Instant(datetime.now(CHINA), asyncio.get_running_loop().time())
 
 
 @asynccontextmanager
 async def serving(lane: Lane, address: str) -> AsyncIterator[None]:
-    line = Transport(address, lane.antenna.feed, lambda _outbound, _data: None, Dice())
+    line = Transport(address, lane.antenna.feed, lambda _now, _outbound, _data: None, lane.antenna.clock, Dice())
     task = asyncio.create_task(lane.antenna.run(line))
     try:
         yield
@@ -461,7 +466,7 @@ async def test_a_stopped_antenna_takes_no_more_orders(tmp_path: Path) -> None:
             served.enter(tag)
             read = await lane.until(TagRead)
         lane.antenna.order(lane.debit(read))
-        lane.antenna.feed(b"late")
+        lane.antenna.feed(b"late", now())
         assert lane.events.empty()
     assert tag.purchases == []
 

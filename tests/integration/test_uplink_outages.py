@@ -315,27 +315,36 @@ async def test_hostile_acks_are_left_out(road: Road) -> None:
                 f'{{"gateway":"{GATEWAY}","chain":"{chain}","number":2}}',
             ):
                 await hostile.publish(f"etclane/{GATEWAY}/ack", payload, qos=1)
-            assert it.watch.all[-1].confirmed == 0
             await hostile.publish(
                 f"etclane/{GATEWAY}/ack", f'{{"gateway":"{GATEWAY}","chain":"{chain}","number":1}}', qos=1
             )
         await it.watch.until(lambda status: status.confirmed == 2)
+        assert {status.confirmed for status in it.watch.all} == {0, 2}
 
 
 # --- the ledger -----------------------------------------------------------------------------------------
 
 
 async def test_a_locked_ledger_delays_the_cursor_and_no_more(road: Road) -> None:
-    async with asyncio.timeout(SOON), lot(road.folder, road.broker.port) as it:
-        await it.watch.until(up)
-        it.append(10)
+    """A confirmation that could not be stored is no confirmation: what it was for is sent again."""
+    road.platform.ack = False
+    async with asyncio.timeout(SOON), lot(road.folder, road.broker.port, ack_timeout=20.0) as it:
+        it.append(4)
+        await road.platform.until(lambda counts: counts.unique == 4)
+        chain = read(it.path)[0].chain
         with closing(connect(it.path)) as other:
-            assert await it.writer.call(lambda store: store.last)
             other.execute("BEGIN EXCLUSIVE")
+            async with client(road.broker.port) as acks:
+                for number in (4, 3, 2, 1):  # one move of the cursor
+                    ack = {"gateway": GATEWAY, "chain": chain, "number": number}
+                    await acks.publish(f"etclane/{GATEWAY}/ack", json.dumps(ack), qos=1)
             told = await it.watch.until(down)
             assert "locked" in told.reason
             other.execute("COMMIT")
-        await it.confirmed()
+        road.platform.ack = True
+        assert await it.confirmed() == 4
+        assert road.platform.counts.repeats
+        await all_arrived(road.platform, it.path)
 
 
 async def test_a_damaged_entry_is_named_and_the_uplink_lives_on(road: Road) -> None:
@@ -440,6 +449,19 @@ async def test_nagles_algorithm_is_off(road: Road) -> None:
         assert link._client.socket().getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
+async def test_nothing_is_left_of_a_link_that_is_cut_off_while_it_writes(road: Road) -> None:
+    complaints: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: complaints.append(what))
+    options = UplinkOptions.model_validate({"name": "city", "host": "127.0.0.1", "port": road.broker.port})
+    async with mqtt._link(options, GATEWAY, None, None) as link:
+        sending = asyncio.ensure_future(link.send("topic", b"x" * 100))
+        await asyncio.sleep(0)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    await asyncio.sleep(0)
+    assert complaints == []
+
+
 async def test_an_uplink_can_be_stopped_while_it_connects(road: Road) -> None:
     road.proxy.silent()
     async with asyncio.timeout(SOON), lot(road.folder, road.proxy.port, publish_timeout=1.0):
@@ -513,6 +535,21 @@ async def test_a_broker_that_we_do_not_trust_gets_nothing(
         told = await it.watch.until(down)
         assert "CERTIFICATE_VERIFY_FAILED" in told.reason
         assert not any(map(up, it.watch.all))
+
+
+async def test_an_uplink_that_is_stopped_while_it_shakes_hands_leaves_no_connection(
+    tmp_path: Path, certificates: Path
+) -> None:
+    accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+    server = await asyncio.start_server(lambda *both: accepted.put_nowait(both), "127.0.0.1", 0)
+    async with asyncio.timeout(SOON), server:
+        port = server.sockets[0].getsockname()[1]
+        async with lot(tmp_path, port, tls=tls(certificates), publish_timeout=2.0):
+            reader, writer = await accepted.get()
+            assert await reader.read(2) == b"\x16\x03"
+        async with asyncio.timeout(1.0):
+            await reader.read()
+        writer.close()
 
 
 async def test_where_tls_is_asked_for_nothing_is_ever_sent_in_plain(tmp_path: Path, certificates: Path) -> None:

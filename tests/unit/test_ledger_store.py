@@ -303,8 +303,18 @@ def test_a_damaged_entry_is_named_where_it_is_read(path: Path) -> None:
     tamper(path, rehashed("gone"))
     with pytest.raises(LedgerError, match="entry 3"):
         read(path)
-    with closing(Store(path)) as store, pytest.raises(LedgerError, match="entry 3"):
-        store.entries()
+
+
+def test_a_repaired_entry_is_found_by_a_store_that_met_the_damage(path: Path) -> None:
+    filled(path, 6)
+    right = read(path)
+    tamper(path, rehashed("gone"))
+    with closing(Store(path)) as store, closing(connect(path)) as db:
+        with pytest.raises(LedgerError, match="entry 3") as kept:
+            store.entries()
+        assert kept.traceback  # holds all that was on the stack, as an error that is being reported does
+        db.execute("UPDATE entries SET text = ?, hash = ? WHERE number = 3", (right[2].text, right[2].hash))
+        assert store.entries() == right
 
 
 # --- cursors --------------------------------------------------------------------------------------------

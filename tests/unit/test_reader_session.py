@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -250,7 +251,7 @@ def test_nothing_is_wanted_without_a_connection(dialect: Dialect) -> None:
     bench = Bench(dialect)
     assert bench.session.deadline is None
     bench.take(Tick())
-    assert (bench.frames, bench.told) == ([], [])
+    assert (bench.frames, bench.told, bench.drops) == ([], [], [])
 
 
 def test_c0_b0_and_the_starting_words(dialect: Dialect) -> None:
@@ -264,12 +265,32 @@ def test_c0_b0_and_the_starting_words(dialect: Dialect) -> None:
     assert (bench.words(), bench.events()) == ([], [])
 
 
-def test_f1_answers_with_the_sequence_swapped_and_begins_with_8x(soulin: Bench) -> None:
+def test_f1_begins_with_8x_and_answers_with_the_sequence_swapped(soulin: Bench) -> None:
     soulin.take(Connected())
     soulin.hear(soulin.status)
-    (_, c0), (_, c4) = soulin.frames[-2:]
-    assert c0.sequence >> 4 == 8
-    assert c4.sequence == 0x80  # B0 has 08
+    debit = soulin.order(soulin.read())
+    soulin.wait(ANSWER_WITHIN)
+    soulin.take(debit)
+    soulin.hear(soulin.result(debit))
+    sequences = [frame.sequence for _, frame in soulin.frames[-7:]]
+    assert sequences[0] >> 4 == 8
+    # C4 to B0, C1 to B2, C1 to B3, the empty answer and C6 to B4, C1 to B5, whose sequences are constants
+    assert sequences[1:] == [0x80, 0x81, 0x85, 0x83, 0x83, 0x84]
+
+
+def test_f1_holds_with_the_sequence_of_the_frame_that_came_last(soulin: Bench) -> None:
+    soulin.read()
+    soulin.hear(TagSeen(NEIGHBOUR))
+    soulin.wait(ANSWER_WITHIN)
+    assert soulin.frames[-1][1].sequence == 0x81
+
+
+def test_f2_numbers_its_frames_from_1_to_9(wanji: Bench) -> None:
+    for _ in range(12):
+        wanji.hear(Heartbeat(0))
+    numbers = [frame.sequence for _, frame in wanji.frames]
+    assert set(numbers) == {number << 4 for number in range(1, 10)}
+    assert all(after == before % 0x90 + 0x10 for before, after in pairwise(numbers))
 
 
 def test_c0_is_repeated_and_then_the_link_given_up(dialect: Dialect) -> None:
@@ -301,6 +322,16 @@ def test_a_fault_in_b0_is_told_once_and_c0_said_again(dialect: Dialect) -> None:
     bench.wait(INIT_AGAIN)
     assert kinds(bench.words()) == [Init, Antenna]
     assert bench.events() == [bench.up]
+
+
+def test_a_fault_that_a_second_b0_brings_is_told_and_c0_said_again(bench: Bench) -> None:
+    bench.take(Disconnected("unplugged"))
+    bench.take(Connected())
+    bench.hear(bench.status, replace(bench.status, fault=2))
+    assert bench.events()[-1] == replace(bench.up, fault=2)
+    bench.words()
+    bench.wait(INIT_AGAIN)
+    assert kinds(bench.words()) == [Init]
 
 
 def test_a_b0_said_twice_is_answered_twice_and_starts_nothing_anew(bench: Bench) -> None:
@@ -863,6 +894,17 @@ def test_the_late_result_of_the_purchase_before_is_not_taken_for_this_one(bench:
     bench.hear(bench.result(first))
     bench.hear(bench.result(second))
     assert [(type(event), event.intent) for event in bench.events()] == [(DebitDone, "i-1"), (DebitDone, "i-2")]
+
+
+def test_a_late_result_is_known_though_another_tag_has_paid_since(bench: Bench) -> None:
+    debit = bench.buy()
+    bench.wait(RESULT_WITHIN)
+    other = bench.order(bench.read(NEIGHBOUR), "i-2", AT + timedelta(seconds=4))
+    bench.take(other)
+    bench.hear(replace(bench.result(other), obu_id=OTHER))
+    bench.forget()
+    bench.hear(bench.result(debit))
+    assert bench.events() == [DebitDone("east", debit.intent, PROOF)]
 
 
 def test_what_is_remembered_of_purchases_stays_small(bench: Bench) -> None:

@@ -1,7 +1,7 @@
 """Packs the captured Wanji session as pcapng: `python tests/golden/wanji-session/build.py` writes session.pcapng.
 
-The antenna's frames and the PC rows between them are those of ../rsu-frames.tsv, the times are set by hand. One PC
-row is changed: C6 carries the 0019 record as B4 showed it, because this gateway writes it back unchanged; the row as
+The frames of the antenna and of the PC are those of ../rsu-frames.tsv, the times are set by hand. One PC
+row is changed: C6 carries the 0019 record as B4 showed it, since this gateway writes it back unchanged; the row as
 it stands there, with zeros, makes `session-zeroed-0019.pcapng`, which must be reported as diverged.
 """
 

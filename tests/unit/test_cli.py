@@ -1,0 +1,487 @@
+"""The command `etclane`, as a person or a program meets it: answers on stdout, sentences on stderr, exit codes."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from gateway.cli import show
+from gateway.cli.main import app
+from gateway.ledger.entries import (
+    GENESIS,
+    Booted,
+    DebitIntended,
+    DebitSettled,
+    Draft,
+    Moment,
+    StayOpened,
+    chained,
+)
+from gateway.ledger.stays import Stays
+from gateway.ledger.store import Store
+from gateway.tariff.engine import quote
+from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from protocols.rsu.messages import CHINA
+
+REPOSITORY = Path(__file__).parents[2]
+SESSION = REPOSITORY / "tests" / "golden" / "wanji-session"
+TARIFF = REPOSITORY / "config" / "tariffs" / "lanzhou-airport.toml"
+C4 = "ffff001000000002c4013f41"  # captured: antenna on
+
+
+def etclane(*words: object, stdin: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words], input=stdin)
+
+
+def good(*words: object, stdin: str | bytes | None = None) -> str:
+    result = etclane(*words, stdin=stdin)
+    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    return result.stdout
+
+
+def bad(*words: object, stdin: str | bytes | None = None) -> str:
+    """What stands on stderr when a command fails as it should: with code 1 and a sentence of ours."""
+    result = etclane(*words, stdin=stdin)
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.stderr.splitlines()[-1].startswith("etclane: ")
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+# --- help --------------------------------------------------------------------------------------------------
+
+COMMANDS = ["run", "demo", "check", "decode", "replay", "fee", "ledger verify", "ledger show", "ledger import"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_every_command_has_a_help_with_an_example(command: str, flag: str) -> None:
+    said = good(*command.split(), flag)
+    assert f"example: etclane {command}" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("group", [[], ["ledger"]])
+def test_every_command_stands_in_the_help(group: Sequence[str]) -> None:
+    said = good(*group, "--help")
+    assert etclane(*group).stdout.split() == said.split()
+    for command in COMMANDS:
+        *above, name = command.split()
+        if above == list(group):
+            assert name in said
+
+
+def test_version() -> None:
+    assert good("--version") == f"etclane {version('etclane')}\n"
+
+
+def test_the_command_is_installed_under_its_name() -> None:
+    command = Path(sys.executable).with_name("etclane")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("etclane ")
+
+
+# --- check -------------------------------------------------------------------------------------------------
+
+
+def test_check_of_a_good_site() -> None:
+    assert good("check", "-c", SESSION / "site.toml").endswith(
+        "site.toml: 配置正确 / good: golden, out1 (exit); one yuan\n"
+    )
+
+
+def test_check_tells_all_mistakes(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text('[site]\nid = "a"\ntariff = "none.toml"\n[[lane]]\nname = "in1"\n')
+    lines = bad("check", "-c", site).splitlines()
+    assert lines[0] == f"{site}:3: site.tariff: 没有文件 {tmp_path}/none.toml / there is no such file"
+    assert lines[1:4] == [f"{site}:4: lane.1.{key}: 缺少此项 / is missing" for key in ("role", "reader", "barrier")]
+    assert lines[-1] == "etclane: 4 处配置错误 / mistakes in the configuration"
+
+
+@pytest.mark.parametrize("command", [["check"], ["run"], ["ledger", "verify"], ["ledger", "show"]])
+def test_without_a_configuration(command: Sequence[str], tmp_path: Path) -> None:
+    assert "无法读取 / cannot be read: No such file" in bad(*command, "-c", tmp_path / "none.toml")
+
+
+# --- decode ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin"), [([C4], None), (["ffff0010 00000002", "c4:01", "0x3f41"], None), ([], f"{C4}\n")]
+)
+def test_decode(words: Sequence[str], stdin: str | None) -> None:
+    (said,) = map(json.loads, good("decode", "-d", "wanji", *words, stdin=stdin).splitlines())
+    assert (said["command"], said["checksum"], said["direction"]) == ("C4", "ok", "PC->RSU")
+
+
+def test_decode_of_several_frames_of_which_one_is_damaged() -> None:
+    broken = C4[:-1] + "2"
+    result = etclane("decode", "--dialect", "wanji", C4 + broken + C4)
+    assert result.exit_code == 1
+    said = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [frame.get("checksum") for frame in said] == ["ok", "bad", "ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((["zz"], None), "'z' is not allowed"),
+        ((["abc"], None), "half a byte"),
+        ((["ff", "测"], None), "text 2, character 1"),
+        (([], b"\xff\xfe\x80 \x00"), "etclane: "),
+        (([], "not hex at all"), "'n' is not allowed"),
+    ],
+)
+def test_decode_of_what_is_no_hex(words: tuple[list[str], str | bytes | None], said: str) -> None:
+    assert said in bad("decode", "-d", "wanji", *words[0], stdin=words[1])
+
+
+def test_decode_of_nothing() -> None:
+    for stdin in ("", "\n \n"):
+        result = etclane("decode", "-d", "wanji", stdin=stdin)
+        assert (result.exit_code, result.output) == (1, "")
+
+
+def test_decode_in_a_dialect_that_nobody_speaks() -> None:
+    assert "没有协议 'jinyi'" in bad("decode", "-d", "jinyi", C4)
+
+
+@settings(max_examples=30)
+@given(st.one_of(st.binary(max_size=300), st.text("0123456789abcdef \n", max_size=300).map(str.encode)))
+def test_decode_of_anything_ends_without_a_traceback(stdin: bytes) -> None:
+    for dialect in ("wanji", "soulin"):
+        result = etclane("decode", "-d", dialect, stdin=stdin)
+        assert result.exit_code in (0, 1)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        assert all(isinstance(json.loads(line), dict) for line in result.stdout.splitlines())
+
+
+def test_decode_from_a_real_pipe_with_bytes_that_are_no_text() -> None:
+    command = [sys.executable, "-c", "from gateway.cli.main import main; main()", "decode", "-d", "wanji"]
+    done = subprocess.run(command, input=b"\xff\xff\x00\x10", capture_output=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    assert done.stderr.startswith(b"etclane: ")
+    assert b"Traceback" not in done.stderr
+
+
+# --- fee ---------------------------------------------------------------------------------------------------
+
+HOURS = ("--entry", "2026-11-21T08:00", "--exit", "2026-11-21T10:01")
+
+
+def test_fee_as_a_receipt() -> None:
+    lines = good("fee", TARIFF, *HOURS).splitlines()
+    assert lines[1:3] == ["入场 / entry   2026-11-21 08:00:00", "出场 / exit    2026-11-21 10:01:00"]
+    assert [line.split()[-1] for line in lines[3:5]] == ["5.00", "10.00"]
+    assert lines[-1].split()[-3:] == ["15.00", "元", "yuan"]
+
+
+def test_fee_for_programs() -> None:
+    said = json.loads(good("fee", TARIFF, *HOURS, "--json"))
+    assert said["total"] == sum(line["fen"] for line in said["lines"]) == 1500
+    assert (said["entry"], said["exit"]) == ("2026-11-21T08:00:00+08:00", "2026-11-21T10:01:00+08:00")
+
+
+def test_fee_by_class_and_with_offsets() -> None:
+    said = json.loads(good("fee", TARIFF, "--class", "3", "--json", *HOURS))
+    assert said["total"] == 2000
+    utc = ("--entry", "2026-11-21T00:00:00+00:00", "--exit", "2026-11-21 10:01:00")
+    assert json.loads(good("fee", TARIFF, *utc, "--json"))["total"] == 1500
+
+
+def test_fee_of_an_exit_before_the_entry() -> None:
+    said = bad("fee", TARIFF, "--entry", "2026-11-21T11:00", "--exit", "2026-11-21T10:00")
+    assert "早于入场" in said
+    assert "the exit lies before the entry" in said
+
+
+@pytest.mark.parametrize("word", ["yesterday", "2026-13-01T00:00", "2026-11-21T25:00", ""])
+def test_fee_of_a_time_that_is_none(word: str) -> None:
+    result = etclane("fee", TARIFF, "--entry", word, "--exit", "2026-11-21T10:00")
+    assert result.exit_code == 2
+    assert "--entry" in result.stderr
+
+
+def test_fee_of_a_tariff_with_mistakes(tmp_path: Path) -> None:
+    broken = tmp_path / "tariff.toml"
+    broken.write_text('id = "t"\nfree_minutes = -1\n')
+    said = bad("fee", broken, *HOURS)
+    assert f"{broken}:2: free_minutes: " in said
+    assert "缺少此项" in said
+    assert "无法读取" in bad("fee", tmp_path / "none.toml", *HOURS)
+
+
+# --- ledger ------------------------------------------------------------------------------------------------
+
+AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
+NOW = Moment(AT, 1000.0, "boot", trusted=True)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """The golden site with a ledger of its own."""
+    text = (SESSION / "site.toml").read_text(encoding="utf-8")
+    text = text.replace("../../..", str(REPOSITORY))
+    (tmp_path / "tariff.toml").write_text((SESSION / "tariff.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    path = tmp_path / "site.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def ledger(site: Path) -> Path:
+    path = site.parent / "state" / "ledger.db"
+    book = Store(path)
+    book.append(
+        [
+            Draft(NOW, "", Booted("1.0", "digest", "tariff")),
+            Draft(NOW, "in1", StayOpened("s1", "测A12345", 0, 1, "652bc7a3", "card")),
+            Draft(Moment(AT, 1.0, "boot", trusted=False), "in1", StayOpened("s2", "测B1", 1, 1, "652bc7a4", "")),
+        ]
+    )
+    book.close()
+    return path
+
+
+def tamper(ledger: Path, sql: str) -> None:
+    db = sqlite3.connect(ledger)
+    db.executescript(f"DROP TRIGGER entries_stay; DROP TRIGGER entries_last; {sql}")
+    db.close()
+
+
+@pytest.mark.usefixtures("ledger")
+def test_verify_of_a_sound_ledger(site: Path) -> None:
+    said = good("ledger", "verify", "-c", site)
+    assert said.startswith("3 条 / entries, chains ")
+    assert said.endswith(": 完好 / clean\n")
+    told = json.loads(good("ledger", "verify", "-c", site, "--json"))
+    assert (told["entries"], told["problems"], told["clean"]) == (3, [], True)
+
+
+def test_verify_beside_a_running_gateway(site: Path, ledger: Path) -> None:
+    book = Store(ledger)
+    book.append([Draft(NOW, "", Booted("1.0", "digest", "tariff"))])
+    assert good("ledger", "verify", "-c", site).startswith("4 条")
+    assert len(good("ledger", "show", "-c", site).splitlines()) == 4
+    book.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("UPDATE entries SET text = replace(text, '测A12345', '测A54321')", "2: its hash is not that of its text"),
+        ("DELETE FROM entries WHERE number = 2", "2: missing up to 2"),
+    ],
+)
+def test_verify_of_a_ledger_that_was_tampered_with(site: Path, ledger: Path, sql: str, problem: str) -> None:
+    tamper(ledger, sql)
+    result = etclane("ledger", "verify", "-c", site)
+    assert result.exit_code == 1
+    assert "处错误 / problems" in result.stdout
+    assert problem in result.stdout
+    told = etclane("ledger", "verify", "-c", site, "--json")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["clean"] is False
+
+
+@pytest.mark.parametrize("command", [["verify"], ["show"], ["show", "--json"]])
+def test_a_ledger_that_is_none(site: Path, command: Sequence[str]) -> None:
+    assert "no such file / 没有这个文件" in bad("ledger", *command, "-c", site)
+    (site.parent / "state").mkdir()
+    (site.parent / "state" / "ledger.db").write_bytes(b"no database" * 100)
+    assert "not a database" in bad("ledger", *command, "-c", site)
+
+
+def test_show_of_a_damaged_entry(site: Path, ledger: Path) -> None:
+    tamper(ledger, "UPDATE entries SET text = 'x' WHERE number = 2")
+    assert "entry 2 is damaged" in bad("ledger", "show", "-c", site)
+    assert "2: its hash is not that of its text" in etclane("ledger", "verify", "-c", site).stdout
+
+
+@pytest.mark.usefixtures("ledger")
+def test_show_for_people(site: Path) -> None:
+    first, second, third = good("ledger", "show", "-c", site).splitlines()
+    assert " ".join(first.split()) == "1 2026-11-21T12:00:00 - booted config digest, tariff tariff, version 1.0"
+    assert second.split()[:4] == ["2", "2026-11-21T12:00:00", "in1", "stay.opened"]
+    assert second.endswith(" card card, color 0, obu_id 652bc7a3, plate 测A12345, stay s1, vehicle_class 1")
+    assert third.endswith("(时钟不可信 / clock not trusted)")
+
+
+def test_show_for_programs(site: Path, ledger: Path) -> None:
+    said = [json.loads(line) for line in good("ledger", "show", "-c", site, "--json").splitlines()]
+    book = Store(ledger)
+    assert said == [{**entry.fields, "hash": entry.hash} for entry in book.entries()]
+    book.close()
+
+
+@pytest.mark.usefixtures("ledger")
+def test_show_of_a_part(site: Path) -> None:
+    lines = good("ledger", "show", "-c", site).splitlines()
+    assert good("ledger", "show", "-c", site, "--after", 1, "--limit", 1).splitlines() == lines[1:2]
+    assert good("ledger", "show", "-c", site, "--after", 3) == ""
+    assert etclane("ledger", "show", "-c", site, "--after", -1).exit_code == 2
+
+
+def inside(*plates: str, entered: str = "2026-11-20T08:00:00+08:00") -> str:
+    stays = [{"plate": plate, "color": 0, "vehicle_class": 1, "entered": entered} for plate in plates]
+    return "".join(json.dumps(stay, ensure_ascii=False) + "\n" for stay in stays)
+
+
+def open_stays(ledger: Path) -> Stays:
+    book, stays = Store(ledger), Stays()
+    for draft in book.drafts():
+        stays.apply(draft)
+    book.close()
+    return stays
+
+
+def test_import(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "inside.jsonl"
+    for plates in (("测X1", "测X2"), ("测Y1", "测Y2")):
+        file.write_text(inside(*plates), encoding="utf-8")
+        assert good("ledger", "import", file, "-c", site) == "已导入 2 辆 / imported 2\n"
+    stays = open_stays(tmp_path / "state" / "ledger.db").open
+    assert [stay.plate for stay in stays.values()] == ["测X1", "测X2", "测Y1", "测Y2"]
+    assert len({stay.id for stay in stays.values()}) == 4  # or the exit of one would end the stay of another
+    assert {stay.entered for stay in stays.values()} == {datetime(2026, 11, 20, 8, tzinfo=CHINA)}
+    assert good("ledger", "verify", "-c", site).startswith("4 条")
+
+
+def test_import_of_a_file_saved_on_windows(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "inside.jsonl"
+    file.write_bytes(b"\xef\xbb\xbf" + inside("测X1").replace("\n", "\r\n").encode())
+    assert "imported 1" in good("ledger", "import", file, "-c", site)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            inside("测X1", "测A12345").encode(),
+            "测A12345 已在场内，未导入任何车辆 / is inside already; nothing was imported",
+        ),
+        (inside("测X1", entered="2999-01-01T00:00:00+08:00").encode(), "entered after now; nothing was imported"),
+        (inside("测X1", "测X1").encode(), "第 2 行 / line 2: 测X1 重复"),
+        (b"{}\n", "第 1 行 / line 1: "),
+        (b"\n", "没有车辆 / holds no car"),
+        (inside("测X1").encode("gb18030"), "须存为 UTF-8 / must be saved as UTF-8"),
+    ],
+)
+def test_import_takes_all_or_nothing(site: Path, ledger: Path, tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "inside.jsonl"
+    file.write_bytes(content)
+    assert said in bad("ledger", "import", file, "-c", site)
+    assert len(open_stays(ledger).open) == 2
+
+
+def test_import_while_the_gateway_runs(site: Path, ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "inside.jsonl"
+    file.write_text(inside("测X1"), encoding="utf-8")
+    book = Store(ledger)
+    assert "stop the other etclane first" in bad("ledger", "import", file, "-c", site)
+    book.close()
+    assert "No such file" in bad("ledger", "import", tmp_path / "none.jsonl", "-c", site)
+
+
+def test_import_into_a_ledger_that_takes_nothing(site: Path, ledger: Path, tmp_path: Path) -> None:
+    file = tmp_path / "inside.jsonl"
+    file.write_text(inside("测X1"), encoding="utf-8")
+    tamper(ledger, "CREATE TRIGGER full BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'disk full'); END;")
+    assert "账本无法写入 / the ledger cannot be written: disk full" in bad("ledger", "import", file, "-c", site)
+
+
+# --- replay ------------------------------------------------------------------------------------------------
+
+
+def test_replay_of_the_golden_session() -> None:
+    words = ("replay", SESSION / "session.pcapng", "-c", SESSION / "site.toml", "--state", SESSION / "inside.jsonl")
+    lines = [json.loads(line) for line in good(*words).splitlines()]
+    kinds = [line["entry"]["kind"] for line in lines if "entry" in line]
+    assert kinds[-3:] == ["debit.intended", "debit.settled", "stay.closed"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no capture", b"\n\r\r\n" + bytes(40)])
+def test_replay_of_what_is_no_capture(tmp_path: Path, content: bytes) -> None:
+    capture = tmp_path / "bad.pcapng"
+    capture.write_bytes(content)
+    bad("replay", capture, "-c", SESSION / "site.toml")
+    assert "none.pcapng: No such file or directory" in bad(
+        "replay", tmp_path / "none.pcapng", "-c", SESSION / "site.toml"
+    )
+
+
+def test_replay_with_a_state_that_is_none(tmp_path: Path) -> None:
+    state = tmp_path / "inside.jsonl"
+    state.write_text("{}")
+    words = ("replay", SESSION / "session.pcapng", "-c", SESSION / "site.toml", "--state", state)
+    assert "第 1 行 / line 1" in bad(*words)
+
+
+def test_whoever_has_read_enough_of_a_replay_may_go() -> None:
+    words = [
+        sys.executable,
+        "-c",
+        "from gateway.cli.main import main; main()",
+        "replay",
+        SESSION / "session.pcapng",
+    ]
+    command = [*map(str, words), "-c", str(SESSION / "site.toml")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=REPOSITORY) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+# --- demo --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "flags"), [([], []), (["--keep"], ["--keep"])])
+def test_the_demo_is_started_beside_us(words: list[str], flags: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "call", lambda command: started.append(command) or 3)
+    assert etclane("demo", *words).exit_code == 3
+    assert started == [[sys.executable, "-m", "tools.demo", *flags]]
+
+
+# --- how things are shown ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fen", "yuan"), [(0, "0.00"), (5, "0.05"), (1234, "12.34"), (-7000, "-70.00"), (-5, "-0.05")]
+)
+def test_yuan(fen: int, yuan: str) -> None:
+    assert show.yuan(fen) == yuan
+
+
+def test_a_receipt_names_every_kind_of_line() -> None:
+    tariff = Tariff("t", "1", "n", 15, (PriceClass("all", (), Ladder(60, 500, 60, 500, 1000), default=True),), "")
+    capped = show.receipt(quote(tariff, 1, AT, AT + timedelta(hours=10)))
+    assert [line.split()[0] for line in capped.splitlines()[3:]] == ["首段", "续时", "封顶减免", "合计"]
+    assert "-40.00" in capped
+    free = show.receipt(quote(tariff, 1, AT, AT + timedelta(minutes=15)))
+    assert [line.split()[0] for line in free.splitlines()[3:]] == ["免费时段", "合计"]
+
+
+def test_an_entry_with_a_quote_is_one_line() -> None:
+    tariff = Tariff("t", "1", "n", 15, (PriceClass("all", (), Ladder(60, 500, 60, 500, None), default=True),), "")
+    price = quote(tariff, 1, AT, AT + timedelta(hours=2)).to_json()
+    intended = DebitIntended("i1", "s1", "652bc7a3", "card", 1000, 10_000, "now", price)
+    shown = show.entry(chained(Draft(NOW, "out1", intended), "chain", 1, GENESIS))
+    assert "quote 10.00 by t" in shown
+    assert "\n" not in shown
+    settled = DebitSettled("i1", "result", {"tac": "570bf7dc", "card_serial": 63}, 9000)
+    shown = show.entry(chained(Draft(NOW, "out1", settled), "chain", 1, GENESIS))
+    assert "proof card_serial=63 tac=570bf7dc" in shown

@@ -1,0 +1,423 @@
+"""The site's TOML: what it becomes, and every mistake at once, with file, line, and words for a technician."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gateway.config import Config, ConfigError, load, load_tariff
+from gateway.lane.state import LaneRules
+from protocols.rsu import dialect
+
+REPOSITORY = Path(__file__).parents[2]
+SITE = """\
+[site]
+id = "yard"
+state = "state"
+tariff = "tariffs/tariff.toml"
+
+[[lane]]
+name = "in1"
+role = "entry"
+reader = "rsu1"
+barrier = "gate1"
+
+[[lane]]
+name = "out1"
+role = "exit"
+reader = "rsu2"
+barrier = "gate2"
+ceiling_fen = 20000
+unresolved = "owe"
+again_seconds = 300
+
+[[reader]]
+name = "rsu1"
+dialect = "soulin"
+port = "serial:///dev/ttyS0?baud=115200"
+
+[[reader]]
+name = "rsu2"
+dialect = "wanji"
+port = "tcp://192.168.1.20:9527"
+
+[[barrier]]
+name = "gate1"
+profile = "board.toml"
+port = "tcp://192.168.1.30:502"
+
+[[barrier]]
+name = "gate2"
+profile = "board.toml"
+port = "tcp://192.168.1.31:502"
+
+[[uplink]]
+name = "city"
+host = "mqtt.example"
+password_file = "secret"
+"""
+TARIFF = """\
+id = "t"
+version = "1"
+name = "one yuan"
+free_minutes = 15
+[[classes]]
+name = "all"
+default = true
+vehicle_classes = []
+first_minutes = 60
+first_fen = 100
+unit_minutes = 60
+unit_fen = 100
+"""
+BOARD = """\
+poll = 0.1
+[coils]
+open = 0
+close = 1
+pulse = 0.5
+[inputs]
+presence = 0
+"""
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a site; each change of its text must be one that bites."""
+
+    def written(*changes: tuple[str, str], tariff: str = TARIFF, board: str = BOARD) -> Path:
+        text = SITE
+        for old, new in changes:
+            assert text.count(old) >= 1, old
+            text = text.replace(old, new, 1)
+        (tmp_path / "tariffs").mkdir(exist_ok=True)
+        (tmp_path / "tariffs" / "tariff.toml").write_text(tariff, encoding="utf-8")
+        (tmp_path / "board.toml").write_text(board, encoding="utf-8")
+        site = tmp_path / "site.toml"
+        site.write_text(text, encoding="utf-8")
+        return site
+
+    return written
+
+
+def mistakes(site: Path) -> list[str]:
+    """What a technician reads, the folder left out."""
+    with pytest.raises(ConfigError) as caught:
+        load(site)
+    return [str(problem).replace(f"{site.parent}/", "") for problem in caught.value.problems]
+
+
+def mistake(site: Path) -> str:
+    (only,) = mistakes(site)
+    return only
+
+
+# --- a good site -------------------------------------------------------------------------------------------
+
+
+def test_a_site_becomes_rules_and_options(write: Write) -> None:
+    site = write()
+    config = load(site)
+    assert config.rules.lanes == {
+        "in1": LaneRules("in1", "entry", "rsu1", "gate1"),
+        "out1": LaneRules("out1", "exit", "rsu2", "gate2", ceiling=20_000, unresolved="owe", again=300),
+    }
+    assert config.rules.tariff == load_tariff(site.parent / "tariffs" / "tariff.toml")
+    assert config.rules.tariff.name == "one yuan"
+    assert [reader.dialect for reader in config.options.reader] == ["soulin", "wanji"]
+    assert set(config.profiles) == {"gate1", "gate2"}
+
+
+def test_paths_are_relative_to_the_file_that_names_them(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write()
+    monkeypatch.chdir(tmp_path.parent)
+    config = load(Path(tmp_path.name) / "site.toml")
+    assert config.ledger.resolve() == tmp_path / "state" / "ledger.db"
+    secret = config.options.uplink[0].password_file
+    assert secret is not None
+    assert secret.resolve() == tmp_path / "secret"
+
+
+def test_paths_of_keys_and_certificates_too(write: Write, tmp_path: Path) -> None:
+    tls = '[uplink.tls]\nca_file = "ca.pem"\ncert_file = "/etc/own.pem"\nkey_file = "own.key"\n'
+    options = load(write(('password_file = "secret"\n', tls))).options.uplink[0].tls
+    assert options is not None
+    assert (options.ca_file, options.key_file) == (tmp_path / "ca.pem", tmp_path / "own.key")
+    assert options.cert_file == Path("/etc/own.pem")
+
+
+def test_without_a_word_the_ledger_is_where_the_service_keeps_it(write: Write) -> None:
+    assert load(write(('state = "state"\n', ""))).ledger == Path("/var/lib/etclane/ledger.db")
+
+
+def test_a_board_without_close_coil_closes_by_itself(write: Write) -> None:
+    config = load(write(board=BOARD.replace("close = 1\n", "")))
+    assert [lane.lowers for lane in config.rules.lanes.values()] == [False, False]
+
+
+def test_a_file_saved_on_windows(write: Write) -> None:
+    site = write()
+    site.write_bytes(b"\xef\xbb\xbf" + site.read_bytes().replace(b"\n", b"\r\n"))
+    assert load(site).options.site.id == "yard"
+    site.write_bytes(site.read_bytes().replace(b'"entry"', b'"in"'))
+    assert mistake(site).startswith("site.toml:8: ")
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("config/*/site.toml")), ids=str)
+def test_every_sample_site_is_sound(path: Path) -> None:
+    assert isinstance(load(path), Config)
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("config/tariffs/*.toml")), ids=lambda path: path.stem)
+def test_every_sample_tariff_is_sound(path: Path) -> None:
+    assert load_tariff(path).classes
+
+
+def test_the_digest_changes_with_any_file(write: Write, tmp_path: Path) -> None:
+    digests = [load(write()).digest]
+    for name in ("site.toml", "tariffs/tariff.toml", "board.toml"):
+        site = write()
+        (tmp_path / name).write_text((tmp_path / name).read_text(encoding="utf-8") + "# 备注\n", encoding="utf-8")
+        digests.append(load(site).digest)
+    assert len(set(digests)) == 4
+    assert load(write()).digest == digests[0]
+    elsewhere = shutil.copytree(tmp_path, tmp_path / "copy")
+    assert load(elsewhere / "site.toml").digest == digests[0]
+
+
+# --- one mistake of each kind ------------------------------------------------------------------------------
+
+DIALECTS = ", ".join(dialect.names())
+ONE_MISTAKE = [
+    # a key that is missing, or too many
+    (('id = "yard"\n', ""), "site.toml:1: site.id: 缺少此项 / is missing"),
+    (('name = "out1"\n', ""), "site.toml:12: lane.2.name: 缺少此项 / is missing"),
+    (
+        ("again_seconds", "agian_seconds"),
+        (
+            "site.toml:19: lane.2.agian_seconds: 没有这个选项，可用: name, role, reader, barrier, ceiling_fen, "
+            "unresolved, again_seconds / no such option; there are: name, role, reader, barrier, ceiling_fen, "
+            "unresolved, again_seconds"
+        ),
+    ),
+    (
+        ("[[uplink]]", "[[uplinks]]"),
+        (
+            "site.toml:41: uplinks: 没有这个选项，可用: site, lane, reader, barrier, uplink / no such option; "
+            "there are: site, lane, reader, barrier, uplink"
+        ),
+    ),
+    (
+        ('password_file = "secret"', 'tls = { ca = "x" }'),
+        (
+            "site.toml:44: uplink.1.tls.ca: 没有这个选项，可用: ca_file, cert_file, key_file / no such option; "
+            "there are: ca_file, cert_file, key_file"
+        ),
+    ),
+    # a value of the wrong kind
+    (("20000", '"many"'), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number (现为 / is 'many')"),
+    (("20000", "0.5"), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number (现为 / is 0.5)"),
+    (("20000", "[1]"), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number"),
+    (('"in1"', "1"), "site.toml:7: lane.1.name: 须为引号中的文本 / must be text in quotes (现为 / is 1)"),
+    (
+        ('"tariffs/tariff.toml"', "7"),
+        "site.toml:4: site.tariff: 须为引号中的文件路径 / must be a path in quotes (现为 / is 7)",
+    ),
+    (
+        ('dialect = "soulin"', 'dialect = "soulin"\nholding = "perhaps"'),
+        "site.toml:24: reader.1.holding: 须为 true 或 false / must be true or false (现为 / is 'perhaps')",
+    ),
+    (
+        ('host = "mqtt.example"', 'host = "mqtt.example"\nack_timeout = "long"'),
+        "site.toml:44: uplink.1.ack_timeout: 须为数字 / must be a number (现为 / is 'long')",
+    ),
+    (("[[uplink]]", "[uplink]"), "site.toml:41: uplink: 须写成 [[ ]] 表 / must be written as a [[ ]] table"),
+    # a value that is not allowed
+    (
+        ('"entry"', '"entrance"'),
+        "site.toml:8: lane.1.role: 只能是 'entry' or 'exit' / must be 'entry' or 'exit' (现为 / is 'entrance')",
+    ),
+    (("20000", "0"), "site.toml:17: lane.2.ceiling_fen: 须大于 0 / must be above 0 (现为 / is 0)"),
+    (
+        ("20000", "1000001"),
+        "site.toml:17: lane.2.ceiling_fen: 不得大于 1000000 / must be 1000000 or less (现为 / is 1000001)",
+    ),
+    (("300", "-1"), "site.toml:19: lane.2.again_seconds: 不得小于 0 / must be 0 or more (现为 / is -1)"),
+    (
+        ('"yard"', '"北 场"'),
+        "site.toml:2: site.id: 只能用字母、数字、- 和 _ / must be letters, digits, - and _ (现为 / is '北 场')",
+    ),
+    (('"yard"', '""'), "site.toml:2: site.id: 不能为空 / must not be empty (现为 / is '')"),
+    (
+        ('"yard"', f'"{"y" * 33}"'),
+        f"site.toml:2: site.id: 最多 32 个字符 / must be at most 32 characters (现为 / is '{'y' * 33}')",
+    ),
+    (
+        ("serial:///dev/ttyS0", "ttyS0"),
+        (
+            "site.toml:24: reader.1.port: 须为 serial:///dev/ttyS0?baud=115200 或 tcp://主机:端口 / "
+            "neither serial:///path nor tcp://host:port (现为 / is 'ttyS0?baud=115200')"
+        ),
+    ),
+    (
+        ('password_file = "secret"', 'tls = { cert_file = "x" }'),
+        "site.toml:44: uplink.1.tls: cert_file 与 key_file 须同时给出 / cert_file and key_file go together",
+    ),
+    # what does not go together
+    (
+        ('"soulin"', '"jinyi"'),
+        (
+            f"site.toml:23: reader.1.dialect: 没有协议 'jinyi'，可用: {DIALECTS} / "
+            f"no such dialect; there are: {DIALECTS}"
+        ),
+    ),
+    (
+        ('reader = "rsu2"', 'reader = "rsu3"'),
+        (
+            "site.toml:15: lane.2.reader: 没有名为 'rsu3' 的 [[reader]]，现有: rsu1, rsu2 / "
+            "no such [[reader]]; there are: rsu1, rsu2"
+        ),
+    ),
+    (
+        ('barrier = "gate2"', 'barrier = "rsu2"'),
+        (
+            "site.toml:16: lane.2.barrier: 没有名为 'rsu2' 的 [[barrier]]，现有: gate1, gate2 / "
+            "no such [[barrier]]; there are: gate1, gate2"
+        ),
+    ),
+    (
+        ('reader = "rsu2"', 'reader = "rsu1"'),
+        "site.toml:15: lane.2.reader: 'rsu1' 已属车道 'in1' / belongs to lane 'in1' already",
+    ),
+    (
+        ('name = "out1"', 'name = "in1"'),
+        "site.toml:13: lane.2.name: 名称 'in1' 重复，请另取 / the name 'in1' is taken; choose another",
+    ),
+    (
+        ("tariffs/tariff.toml", "tariffs/none.toml"),
+        "site.toml:4: site.tariff: 没有文件 tariffs/none.toml / there is no such file",
+    ),
+    (
+        ("board.toml", "boards"),
+        "site.toml:33: barrier.1.profile: 没有文件 boards / there is no such file",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), ONE_MISTAKE, ids=[said.partition(": ")[2][:40] for _, said in ONE_MISTAKE]
+)
+def test_a_mistake_is_told_with_its_place_and_its_remedy(write: Write, change: tuple[str, str], said: str) -> None:
+    assert mistake(write(change)) == said
+
+
+def test_the_name_of_a_barrier_is_no_name_for_a_reader(write: Write) -> None:
+    said = mistakes(write(('name = "gate1"', 'name = "rsu1"'), ('barrier = "gate1"', 'barrier = "rsu1"')))
+    assert said == [
+        "site.toml:32: barrier.1.name: 名称 'rsu1' 重复，请另取 / the name 'rsu1' is taken; choose another"
+    ]
+
+
+def test_two_uplinks_of_one_name_would_share_their_progress(write: Write) -> None:
+    twice = write(('password_file = "secret"\n', '[[uplink]]\nname = "city"\nhost = "other.example"\n'))
+    assert mistake(twice).startswith("site.toml:45: uplink.2.name: 名称 'city' 重复")
+
+
+def test_a_site_without_anything(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text("")
+    assert mistakes(site) == [
+        "site.toml:1: site: 缺少此项 / is missing",
+        "site.toml:1: lane: 缺少此项 / is missing",
+    ]
+    site.write_text('lane = []\n[site]\nid = "a"\ntariff = "none.toml"\n')
+    assert mistakes(site) == [
+        "site.toml:1: lane: 至少要有一个 / there must be one or more",
+        "site.toml:4: site.tariff: 没有文件 none.toml / there is no such file",
+    ]
+
+
+def test_tables_that_are_none(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text("site = 1\nlane = 2\nreader = [3]\nbarrier = { profile = 4 }\n")
+    assert mistakes(site) == [
+        "site.toml:1: site: 须为表 / must be a table (现为 / is 1)",
+        "site.toml:2: lane: 须写成 [[ ]] 表 / must be written as a [[ ]] table (现为 / is 2)",
+        "site.toml:3: reader.1: 须为表 / must be a table (现为 / is 3)",
+        "site.toml:4: barrier: 须写成 [[ ]] 表 / must be written as a [[ ]] table",
+    ]
+
+
+# --- all at once -------------------------------------------------------------------------------------------
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_files(write: Write) -> None:
+    site = write(
+        ('"entry"', '"in"'),
+        ('reader = "rsu1"', 'reader = "rsu9"'),
+        ("20000", "-5"),
+        ('"soulin"', '"jinyi"'),
+        ('name = "gate2"', 'name = "gate1"'),
+        ('barrier = "gate2"', 'barrier = "gate1"'),
+        ('host = "mqtt.example"', 'host = "a b"'),
+        tariff=TARIFF.replace("free_minutes = 15", "free_minutes = -1").replace(
+            "first_fen = 100", 'first_fen = "1"'
+        ),
+        board=BOARD.replace("poll = 0.1", "poll = 60").replace("close = 1", "shut = 1"),
+    )
+    places = [re.match(r"([\w./]+):(\d+): ([\w.]+):", said) for said in mistakes(site)]
+    assert [place.groups() for place in places if place] == [
+        ("site.toml", "8", "lane.1.role"),
+        ("site.toml", "9", "lane.1.reader"),
+        ("site.toml", "16", "lane.2.barrier"),
+        ("site.toml", "17", "lane.2.ceiling_fen"),
+        ("site.toml", "23", "reader.1.dialect"),
+        ("site.toml", "37", "barrier.2.name"),
+        ("site.toml", "43", "uplink.1.host"),
+        ("board.toml", "1", "poll"),
+        ("board.toml", "4", "coils.shut"),  # though two barriers use the board, its mistakes are told once
+        ("tariffs/tariff.toml", "4", "free_minutes"),
+        ("tariffs/tariff.toml", "10", "classes.1.first_fen"),
+    ]
+
+
+def test_every_mistake_is_said_in_chinese_and_in_english(write: Write) -> None:
+    for change, _ in ONE_MISTAKE:
+        said = mistake(write(change)).partition(": ")[2]
+        assert re.search(r"[\u4e00-\u9fff]", said), said
+        assert " / " in said
+
+
+def test_a_syntax_error_hides_the_rest(write: Write) -> None:
+    said = mistake(write(('"entry"', '"entry'), ("20000", "-5")))
+    assert said.startswith("site.toml:8: TOML 语法错误 / not TOML: ")
+
+
+def test_a_syntax_error_in_a_part_hides_only_that_part(write: Write) -> None:
+    said = mistakes(write(('"entry"', '"in"'), tariff="id = \n"))
+    assert [line.partition(" ")[0] for line in said] == ["site.toml:8:", "tariffs/tariff.toml:1:"]
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    assert mistake(site) == "site.toml:1: 无法读取 / cannot be read: No such file or directory"
+    site.write_bytes('[site]\nid = "a" # 车场\n'.encode("gb18030"))
+    assert mistake(site) == "site.toml:2: 须存为 UTF-8 / must be saved as UTF-8"
+    site.write_text(f"a = {'[' * 2000}{']' * 2000}")
+    assert mistake(site) == "site.toml:1: 括号嵌套太深 / brackets are nested too deeply"
+    site.unlink()
+    site.mkdir()
+    assert mistake(site) == "site.toml:1: 无法读取 / cannot be read: Is a directory"
+
+
+def test_a_tariff_alone(tmp_path: Path) -> None:
+    path = tmp_path / "tariff.toml"
+    path.write_text(TARIFF.replace("unit_fen = 100", ""))
+    with pytest.raises(ConfigError, match=r"tariff\.toml:5: classes\.1\.unit_fen: 缺少此项"):
+        load_tariff(path)
