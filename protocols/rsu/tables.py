@@ -3,10 +3,64 @@
 from collections.abc import Mapping
 
 from protocols.codec import U8, Hex, record, wire
+from protocols.obu.files import bcd_date
+from protocols.obu.values import Tag
 from protocols.rsu.dialect import Message
+from protocols.rsu.messages import Result, bcd_time, tag_flags
 
 SEARCH_AGAIN, RESEND = 1, 2
 """StopType of C2 (rsu-protocol 3 and 6 [2+])."""
+
+
+class TagTable(Message):
+    """What the B2 of every dialect says of a tag."""
+
+    __slots__ = ()
+    obu_id: str
+    issuer: str
+    serial: str
+    issued: str
+    expires: str
+    obu_status: int
+
+    def tag(self) -> Tag:
+        """The tag that it describes."""
+        return Tag(
+            obu_id=self.obu_id,
+            issuer=self.issuer,
+            contract=self.serial,
+            issued=bcd_date(self.issued),
+            expires=bcd_date(self.expires),
+            **tag_flags(self.obu_status),
+        )
+
+
+class ResultTable(Message):
+    """What the B5 of every dialect says of a purchase."""
+
+    __slots__ = ()
+    obu_id: str
+    terminal: str
+    trade_time: str
+    trade_type: int
+    tac: str
+    card_serial: int
+    terminal_serial: int
+    balance: int
+
+    def result(self, algorithm: int) -> Result:
+        """The purchase that it reports."""
+        return Result(
+            obu_id=self.obu_id,
+            terminal=self.terminal,
+            terminal_serial=self.terminal_serial,
+            card_serial=self.card_serial,
+            tac=self.tac,
+            trade_type=self.trade_type,
+            algorithm=algorithm,
+            at=bcd_time(self.trade_time),
+            balance=self.balance,
+        )
 
 
 class Short(Message):

@@ -6,8 +6,8 @@ at 1. The forms of C2 and of the antenna switch that other programs send to F1 a
 
 from protocols.codec import U8, U16, U32, Gbk, Hex, Nested, Raw, record, wire
 from protocols.errors import MessageError
-from protocols.obu.files import STATION_SIZE, File0015, bcd_date, card_of, date_bcd, file_of
-from protocols.obu.values import Tag, Vehicle
+from protocols.obu.files import STATION_SIZE, File0015, card_of, date_bcd, file_of
+from protocols.obu.values import Vehicle
 from protocols.rsu.dialect import Dialect, Message
 from protocols.rsu.framing import F1
 from protocols.rsu.messages import (
@@ -27,11 +27,10 @@ from protocols.rsu.messages import (
     TagSeen,
     bcd_time,
     status_of,
-    tag_flags,
     time_bcd,
     unix_local,
 )
-from protocols.rsu.tables import C1, C2, C4, RESEND, SEARCH_AGAIN, SHORT, B2Short, Short
+from protocols.rsu.tables import C1, C2, C4, RESEND, SEARCH_AGAIN, SHORT, B2Short, ResultTable, Short, TagTable
 
 NO_OBU = "00000000"
 HEARTBEAT_OBUS = (NO_OBU, "ffffffff")
@@ -60,7 +59,7 @@ class B0(Message, command=0xB0, title="device status"):
 
 
 @record
-class B2(Message, command=0xB2, title="OBU info"):
+class B2(TagTable, command=0xB2, title="OBU info"):
     """A tag answered [cap, 2+]."""
 
     obu_id: str = wire(Hex(4), "OBU MAC address")
@@ -101,7 +100,7 @@ class B4(Message, command=0xB4, title="card info"):
 
 
 @record
-class B5(Message, command=0xB5, title="transaction result"):
+class B5(ResultTable, command=0xB5, title="transaction result"):
     """The purchase was made [cap, 2+]."""
 
     obu_id: str = wire(Hex(4), "")
@@ -175,14 +174,14 @@ def hear(message: Message) -> tuple[Report | Order, ...]:
             terminals = tuple(t for t in (message.terminal_1, message.terminal_2) if int(t, 16))
             return (Status(message.status, terminals, None, message.maker, message.version),)
         case B2():
-            return (TagSeen(_tag(message)),)
+            return (TagSeen(message.tag()),)
         case B3():
             vehicle = Vehicle(message.plate, message.color, message.vehicle_class, message.user_type)
             return (Contents(message.obu_id, vehicle, None),)
         case B4():
             return (Contents(message.obu_id, None, card_of(message.card, message.balance, message.station)),)
         case B5():
-            return (_result(message),)
+            return (message.result(0),)
         case _:
             return _hear_pc(message)
 
@@ -281,31 +280,6 @@ def _say_antenna(word: Order | Report) -> Message:
 def _factor(issuer: str) -> str:
     """First-level diversification factor: the issuer's first 4 bytes twice (KT, LIPKU, soulin sample [2+])."""
     return issuer[:8] * 2
-
-
-def _tag(message: B2) -> Tag:
-    return Tag(
-        obu_id=message.obu_id,
-        issuer=message.issuer,
-        contract=message.serial,
-        issued=bcd_date(message.issued),
-        expires=bcd_date(message.expires),
-        **tag_flags(message.obu_status),
-    )
-
-
-def _result(message: B5) -> Result:
-    return Result(
-        obu_id=message.obu_id,
-        terminal=message.terminal,
-        terminal_serial=message.terminal_serial,
-        card_serial=message.card_serial,
-        tac=message.tac,
-        trade_type=message.trade_type,
-        algorithm=0,
-        at=bcd_time(message.trade_time),
-        balance=message.balance,
-    )
 
 
 DIALECT = Dialect(

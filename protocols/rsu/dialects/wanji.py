@@ -16,13 +16,12 @@ from protocols.obu.files import (
     GoodsFile,
     PassengerFile,
     VehicleFile,
-    bcd_date,
     card_of,
     date_bcd,
     file_of,
     vehicle_file,
 )
-from protocols.obu.values import Card, Tag, Vehicle
+from protocols.obu.values import Card, Vehicle
 from protocols.rsu.dialect import Dialect, Message
 from protocols.rsu.framing import F2
 from protocols.rsu.messages import (
@@ -44,11 +43,10 @@ from protocols.rsu.messages import (
     TagSeen,
     bcd_time,
     status_of,
-    tag_flags,
     time_bcd,
     unix_utc,
 )
-from protocols.rsu.tables import C1, C2, C4, RESEND, SEARCH_AGAIN, SHORT, B2Short, Short
+from protocols.rsu.tables import C1, C2, C4, RESEND, SEARCH_AGAIN, SHORT, B2Short, ResultTable, Short, TagTable
 
 NO_OBU = "00000000"
 HEARTBEAT_CODE = 0x80
@@ -145,7 +143,7 @@ class B1(Message, command=0xB1, title="heartbeat"):
 
 
 @record
-class B2(Message, command=0xB2, title="OBU info"):
+class B2(TagTable, command=0xB2, title="OBU info"):
     """A tag answered [cap, 2+]."""
 
     obu_id: str = wire(Hex(4), "OBU MAC address")
@@ -177,7 +175,7 @@ class B4(Message, command=0xB4, title="user info"):
 
 
 @record
-class B5(Message, command=0xB5, title="transaction result"):
+class B5(ResultTable, command=0xB5, title="transaction result"):
     """The purchase was made, V3.x [cap, 2+]."""
 
     obu_id: str = wire(Hex(4), "")
@@ -259,13 +257,13 @@ def hear(message: Message) -> tuple[Report | Order, ...]:
             parts: tuple[PsamState | AntennaState, ...] = (*message.psams_1, *message.antennas)
             return (Heartbeat(max([message.controller_1, *(part.fault for part in parts)])),)
         case B2():
-            return (TagSeen(_tag(message)),)
+            return (TagSeen(message.tag()),)
         case B4():
             v = message.vehicle
             vehicle = Vehicle(v.plate, v.color, v.vehicle_class, v.user_type)
             return (Contents(message.obu_id, vehicle, card_of(message.card, message.balance, message.station)),)
         case B5():
-            return (_result(message),)
+            return (message.result(message.algorithm),)
         case _:
             return _hear_pc(message)
 
@@ -353,31 +351,6 @@ def _say_antenna(word: Order | Report) -> Message:
             return SHORT[command](obu_id, code)
         case _:
             raise MessageError(f"wanji has no word for {word}")
-
-
-def _tag(message: B2) -> Tag:
-    return Tag(
-        obu_id=message.obu_id,
-        issuer=message.issuer,
-        contract=message.serial,
-        issued=bcd_date(message.issued),
-        expires=bcd_date(message.expires),
-        **tag_flags(message.obu_status),
-    )
-
-
-def _result(message: B5) -> Result:
-    return Result(
-        obu_id=message.obu_id,
-        terminal=message.terminal,
-        terminal_serial=message.terminal_serial,
-        card_serial=message.card_serial,
-        tac=message.tac,
-        trade_type=message.trade_type,
-        algorithm=message.algorithm,
-        at=bcd_time(message.trade_time),
-        balance=message.balance,
-    )
 
 
 DIALECT = Dialect(
