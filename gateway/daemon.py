@@ -36,7 +36,7 @@ from gateway.ledger.writer import Writer
 from gateway.plain import plain
 from gateway.recorder import Recorder
 from gateway.runner import Runner
-from gateway.uplink.mqtt import Uplink
+from gateway.uplink.mqtt import Uplink, UplinkStatus
 from protocols.pcapng import Interface
 from protocols.rsu import dialect
 from protocols.rsu.messages import CHINA
@@ -82,6 +82,7 @@ class Daemon:
     _appended: list[Callable[[int], None]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
     _recorder: Recorder | None = None
+    _said: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Before the loop runs: this reads the whole ledger, and modules.
@@ -155,7 +156,7 @@ class Daemon:
     def _start_uplinks(self, writer: Writer) -> Parts:
         parts: Parts = []
         for options in self.config.options.uplink:
-            uplink = Uplink(options, self.config.options.site.id, writer, lambda _status: None, Random())
+            uplink = Uplink(options, self.config.options.site.id, writer, self._on_uplink, Random())
             self._appended.append(uplink.appended)
             parts.append(uplink.run())
         return parts
@@ -200,6 +201,13 @@ class Daemon:
         done(entries)
         for tell in self._appended:
             tell(entries[-1].number)
+
+    def _on_uplink(self, status: UplinkStatus) -> None:
+        """One line per change of state; how far the platform has confirmed changes all the time."""
+        said = "connected" if status.connected else status.reason
+        if self._said.get(status.name) != said:
+            self._said[status.name] = said
+            log.info("uplink", name=status.name, state=said, confirmed=status.confirmed)
 
     def _on_fault(self, fault: str | None) -> None:
         log.error("ledger cannot write / 账本无法写入", error=fault) if fault else log.info("ledger writes again")

@@ -197,7 +197,6 @@ class Uplink:
         self._pause = Backoff(PAUSE_FIRST, PAUSE_CEILING, rng)
         self._refused = Backoff(REFUSED_FIRST, REFUSED_CEILING, rng)
         self._log = _log.bind(uplink=options.name)
-        self._said = ""
         self._sync: Sync | None = None
         self._confirmed = 0
         self._last = 0
@@ -329,13 +328,7 @@ class Uplink:
         self._wake.set()
 
     def _tell(self, *, connected: bool, reason: str) -> None:
-        """Report the status, and log it where it is another than before."""
         self._report(UplinkStatus(self._options.name, connected, reason, self._confirmed))
-        said = "connected" if connected else reason
-        if said != self._said:
-            self._said = said
-            where = f"{self._options.host}:{self._options.broker_port}"
-            self._log.info("uplink", state=said, broker=where, confirmed=self._confirmed)
 
 
 @dataclass(frozen=True, slots=True)

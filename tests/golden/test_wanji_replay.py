@@ -57,8 +57,25 @@ def capture(turns: Iterable[Turn], name: str = "rsu1", start: int = START) -> by
     writer = Writer()
     out = writer.header() + writer.interface(Interface(name, ""))
     for seconds, outbound, data in turns:
-        out += writer.packet(Packet(name, start + round(seconds * 1000) * 1_000_000, outbound, data))
+        out += writer.packet(Packet(name, start - START + at_second(seconds), outbound, data))
     return out
+
+
+def with_inputs(*inputs: tuple[float, bytes]) -> bytes:
+    """The session, with what the recorder writes of the barrier's inputs."""
+    writer = Writer()
+    out = writer.header() + writer.interface(Interface("rsu1", "")) + writer.interface(Interface("gate1", ""))
+    packets = [
+        *read(GOLDEN).packets,
+        *(Packet("gate1", at_second(when), outbound=False, data=data) for when, data in inputs),
+    ]
+    for packet in sorted(packets, key=lambda packet: packet.time_ns):
+        out += writer.packet(packet)
+    return out
+
+
+def at_second(seconds: float) -> int:
+    return START + round(seconds * 1000) * 1_000_000
 
 
 def lines(capture: bytes, inside: tuple[imports.StayImported, ...] = INSIDE) -> list[Line]:
@@ -240,6 +257,19 @@ def test_an_antenna_that_falls_silent_is_down_until_it_begins_anew() -> None:
     assert "diverged" not in kinds(said)
 
 
+def test_a_car_that_was_recorded_on_the_loop_drives_through() -> None:
+    inputs = ((0.0, b"presence off"), (8.0, b"closed off"), (9.0, b"presence on"), (11.0, b"presence off"))
+    said = lines(with_inputs(*inputs, (13.0, b"closed on")))
+    assert orders(said) == ["Debit", "Release", "OpenBarrier", "Show", "CloseBarrier"]
+    assert entries(said)["passage.ended"] == {"stay": "import-1", "outcome": "passed"}
+
+
+@pytest.mark.parametrize("junk", [b"", b"presence", b"presence maybe", b"\xff\x00"])
+def test_bytes_that_are_no_input_of_a_barrier(junk: bytes) -> None:
+    with pytest.raises(CaptureError, match=r"gate1: .* is no input of a barrier"):
+        lines(with_inputs((3.0, junk)))
+
+
 # --- hostile captures --------------------------------------------------------------------------------------
 
 
@@ -249,7 +279,7 @@ def test_an_antenna_that_falls_silent_is_down_until_it_begins_anew() -> None:
         (b"", "no packet"),
         (b"pcap", "not a pcapng file"),
         (capture([]), "no packet"),
-        (capture(session(), name="rsu9"), "interfaces rsu9 are no .*reader.* there are rsu1"),
+        (capture(session(), name="rsu9"), "interfaces rsu9 are no .*reader.* there are .*rsu1"),
         (capture(session(), start=8_000_000_000 * 10**9), "time lies before 1970 or after 2200"),
     ],
 )
