@@ -137,7 +137,9 @@ def test_the_session_says_what_was_captured() -> None:
 
 
 def test_the_session_is_booked() -> None:
-    booked = entries(lines(GOLDEN))
+    said = lines(GOLDEN)
+    assert all(line["entry"]["trusted"] for line in said if "entry" in line)
+    booked = entries(said)
     assert list(booked) == [
         "stay.imported",
         "booted",
@@ -209,6 +211,13 @@ def test_another_amount_diverges_and_settles_nothing(fen: int) -> None:
     assert_not_booked(said)
     (diverged,) = (line["diverged"] for line in said if "diverged" in line)
     assert (diverged["ours"][0]["fen"], diverged["recorded"][0]["fen"]) == (100, fen)
+
+
+def test_a_pc_that_did_not_begin_as_we_do_diverges_until_the_antenna_begins_anew() -> None:
+    said = lines(capture([(0.0, *session()[2][1:]), *session()[1:]]))  # C4 where C0 belongs
+    (diverged,) = (line["diverged"] for line in said if "diverged" in line)
+    assert [word["what"] for word in (*diverged["ours"], *diverged["recorded"])] == ["Init", "Antenna"]
+    assert entries(said)["stay.closed"]["paid"] == 100
 
 
 def test_a_debit_that_the_recorded_pc_did_not_make_diverges() -> None:
