@@ -57,13 +57,15 @@ def clock() -> Instant:
 
 
 def begin(store: Store) -> tuple[Stays, datetime]:
-    """What the ledger says so far, and a wall time that is certainly past."""
-    stays, floor = Stays(), BUILT
+    """What the ledger says so far, and a wall time that is past: the newest entry's.
+
+    Not the highest ever: one run with a clock in the future would make every later one untrusted for good.
+    """
+    stays, newest = Stays(), BUILT
     for draft in store.drafts():
         stays.apply(draft)
-        if draft.at.trusted:
-            floor = max(floor, draft.at.wall)
-    return stays, floor
+        newest = draft.at.wall
+    return stays, max(BUILT, newest)
 
 
 @dataclass(slots=True)

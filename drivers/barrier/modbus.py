@@ -49,7 +49,7 @@ def client_for(port: str) -> ModbusBaseClient:
         path, baud = serial
         return AsyncModbusSerialClient(path, baudrate=baud or BAUD, timeout=TIMEOUT, retries=0, reconnect_delay=0)
     raise PortError(
-        f"{port!r} is no barrier port: write tcp://host:502 or serial:///dev/ttyS0?baud=9600 / 端口写法不对"
+        f"端口写法不对 / {port!r} is no barrier port: write tcp://host:502 or serial:///dev/ttyS0?baud=9600"
     )
 
 
@@ -148,7 +148,7 @@ class ModbusBarrier:
         except (ValueError, OverflowError):  # a baud rate or port number that the system does not know
             connected = False
         if not connected:
-            raise BoardError(f"{self.port} cannot be opened; check cable and power / 无法打开,请检查接线和电源")
+            raise BoardError(f"无法打开,请检查接线和电源 / {self.port} cannot be opened; check cable and power")
 
     async def _carry_out(self, client: ModbusBaseClient, work: ReadInputs | WriteCoil) -> None:
         if isinstance(work, WriteCoil):
@@ -187,8 +187,8 @@ class ModbusBarrier:
         if echo[0] != write.on or await self._read_coil(client, write.address) != write.on:
             told = "on" if write.on else "off"
             raise BoardError(
-                f"coil {write.address} was told {told} and does not obey; is the relay in normal mode? "
-                f"/ 线圈 {write.address} 不听命令,请检查继电器是否为普通模式"
+                f"线圈 {write.address} 不听命令,请检查继电器是否为普通模式 / "
+                f"coil {write.address} was told {told} and does not obey; is the relay in normal mode?"
             )
 
     async def _bits(self, function: int, count: int, ask: Callable[[], Awaitable[ModbusPDU]]) -> list[bool]:
@@ -197,16 +197,16 @@ class ModbusBarrier:
             answer = await ask()
         except ModbusException as error:
             raise BoardError(
-                f"device {self.device_id} on {self.port} does not answer; check wiring, power and address "
-                "/ 设备无应答,请检查接线、电源和地址"
+                f"设备无应答,请检查接线、电源和地址 / device {self.device_id} on {self.port} does not answer; "
+                "check wiring, power and address"
             ) from error
         if answer.isError():
             raise BoardError(
-                f"device {self.device_id} refuses function {function} with exception {answer.exception_code}; "
-                f"check the addresses in its profile / 设备拒绝功能码 {function},请检查地址配置"
+                f"设备拒绝功能码 {function},请检查地址配置 / device {self.device_id} refuses function {function} "
+                f"with exception {answer.exception_code}; check the addresses in its profile"
             )
         if answer.function_code != function or len(answer.bits) < count:
-            raise BoardError(f"device {self.device_id} answers something else than asked / 应答与请求不符")
+            raise BoardError(f"应答与请求不符 / device {self.device_id} answers something else than asked")
         return list(answer.bits)
 
 

@@ -84,20 +84,20 @@ def _check_together(profile: BarrierProfile, problems: list[Problem]) -> None:
     """What only shows when all values are known."""
     if profile.close_coil == profile.open_coil:
         problems.append(
-            Problem("coils.close", "needs a coil of its own, not the one that opens / 须与抬杆线圈不同")
+            Problem("coils.close", "须与抬杆线圈不同 / needs a coil of its own, not the one that opens")
         )
     if profile.close_coil is not None and PRESENCE not in profile.inputs:
         message = (
-            'a board with a close coil needs the input "presence" (the loop under the arm): no arm is lowered '
-            'unseen / 有落杆线圈就必须接入 "presence"(杆下地感),否则不得落杆'
+            '有落杆线圈就必须接入 "presence"(杆下地感),否则不得落杆 / '
+            'a board with a close coil needs the input "presence" (the loop under the arm)'
         )
         problems.append(Problem(f"inputs.{PRESENCE}", message))
     if len(set(profile.inputs.values())) < len(profile.inputs):
         problems.append(
-            Problem("inputs", "two names stand for one address; give each its own / 两个名称用了同一地址")
+            Problem("inputs", "两个名称用了同一地址 / two names stand for one address; give each its own")
         )
     if profile.window[1] > LONGEST_READ:
-        message = f"must lie within {LONGEST_READ} addresses, to be read at once / 地址跨度不得超过 {LONGEST_READ}"
+        message = f"地址跨度不得超过 {LONGEST_READ} / must lie within {LONGEST_READ} addresses, to be read at once"
         problems.append(Problem("inputs", message))
 
 
@@ -105,7 +105,7 @@ def _table(document: Mapping[str, object], key: str, problems: list[Problem]) ->
     value = document.get(key)
     if isinstance(value, Mapping):
         return value
-    problems.append(Problem(key, f"must be a table, [{key}] / 须为表 [{key}]"))
+    problems.append(Problem(key, f"须为表 [{key}] / must be a table, [{key}]"))
     return {}
 
 
@@ -114,7 +114,7 @@ def _refuse_unknown(
 ) -> None:
     names = ", ".join(allowed)
     problems.extend(
-        Problem(f"{prefix}{key}", f"is not known here; allowed are {names} / 未知的键;可用: {names}")
+        Problem(f"{prefix}{key}", f"未知的键;可用: {names} / is not known here; allowed are {names}")
         for key in table
         if key not in allowed
     )
@@ -124,7 +124,7 @@ def _inputs(table: Mapping[str, object], problems: list[Problem]) -> dict[str, i
     for name in table:
         if not _NAME.fullmatch(name):
             message = (
-                "a name is a small letter, then small letters, digits, _ / 须小写字母开头,只含小写字母、数字、_"
+                "须小写字母开头,只含小写字母、数字、_ / a name is a small letter, then small letters, digits, _"
             )
             problems.append(Problem(f"inputs.{name}", message))
     return {name: _address(value, f"inputs.{name}", problems) for name, value in table.items()}
@@ -132,11 +132,11 @@ def _inputs(table: Mapping[str, object], problems: list[Problem]) -> dict[str, i
 
 def _active_low(value: object, inputs: Mapping[str, int], problems: list[Problem]) -> frozenset[str]:
     if not isinstance(value, list):
-        problems.append(Problem("active_low", "must be a list of input names / 须为输入名称的列表"))
+        problems.append(Problem("active_low", "须为输入名称的列表 / must be a list of input names"))
         return frozenset()
     names = ", ".join(inputs)
     problems.extend(
-        Problem("active_low", f"{name!r} is no input of this board; inputs are {names} / 不是本板的输入: {names}")
+        Problem("active_low", f"不是本板的输入: {names} / {name!r} is no input of this board; inputs are {names}")
         for name in value
         if name not in list(inputs)
     )
@@ -147,7 +147,7 @@ def _address(value: object, path: str, problems: list[Problem]) -> int:
     if type(value) is int and 0 <= value <= HIGHEST_ADDRESS:
         return value
     message = (
-        f"must be an address, 0 to {HIGHEST_ADDRESS}, counted from 0 / 须为 0 到 {HIGHEST_ADDRESS} 的地址,从 0 起"
+        f"须为 0 到 {HIGHEST_ADDRESS} 的地址,从 0 起 / must be an address, 0 to {HIGHEST_ADDRESS}, counted from 0"
     )
     problems.append(Problem(path, message))
     return 0
@@ -157,5 +157,5 @@ def _seconds(value: object, path: str, limits: tuple[float, float], problems: li
     low, high = limits
     if isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high:
         return float(value)
-    problems.append(Problem(path, f"must be {low} to {high} seconds / 须为 {low} 到 {high} 秒"))
+    problems.append(Problem(path, f"须为 {low} 到 {high} 秒 / must be {low} to {high} seconds"))
     return low

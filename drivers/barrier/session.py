@@ -22,12 +22,12 @@ from drivers.ports import (
 # s: who has waited longer has called for help, and an arm that rises by itself by then lets through someone else.
 OPEN_REMEMBERED: Final = 5.0
 
-NO_CLOSE_COIL = "this board has no close coil: the barrier closes by itself / 本板没有落杆线圈,道闸自行落杆"
-NOT_CONNECTED = "the board does not answer / 控制板无应答"
-OPENING = "the arm is just being raised / 正在抬杆"
-OCCUPIED = "a vehicle is under the arm / 杆下有车"
-UNKNOWN = "whether a vehicle is under the arm is not known / 杆下有无车未知"
-REVERSED = "a vehicle came under the arm: reversed / 落杆时来车,已反转抬杆"
+NO_CLOSE_COIL = "本板没有落杆线圈,道闸自行落杆 / this board has no close coil: the barrier closes by itself"
+NOT_CONNECTED = "控制板无应答 / the board does not answer"
+OPENING = "正在抬杆 / the arm is just being raised"
+OCCUPIED = "杆下有车 / a vehicle is under the arm"
+UNKNOWN = "杆下有无车未知 / whether a vehicle is under the arm is not known"
+REVERSED = "落杆时来车,已反转抬杆 / a vehicle came under the arm: reversed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from gateway.cli import decode as decoding
 from gateway.cli import show
 from gateway.cli.decode import HexError
 from gateway.config import ConfigError
-from gateway.daemon import clock, serve
+from gateway.daemon import BUILT, clock, serve
 from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
@@ -214,7 +214,7 @@ def import_stays(
                     _fail(
                         f"{body.plate} 入场时间晚于现在，未导入任何车辆 / entered after now; nothing was imported"
                     )
-            moment = Moment(now.wall, now.mono, "import", trusted=True)
+            moment = Moment(now.wall, now.mono, "import", trusted=now.wall >= BUILT)
             # The newest number makes the ids unlike those of any import before.
             begin = f"{book.chain}-{book.last}"
             book.append([Draft(moment, "", replace(body, stay=f"{begin}-{body.stay}")) for body in bodies])

@@ -141,13 +141,15 @@ def test_all_mistakes_come_at_once_in_both_languages() -> None:
         "poll",
     }
     for problem in found:
-        english, chinese = problem.message.split(" / ")
+        chinese, english = problem.message.split(" / ")
         assert english.isascii()
         assert not chinese.isascii()
 
 
 def test_the_error_reads_as_one_sentence_for_each_mistake() -> None:
-    with pytest.raises(ProfileError, match=r"^nonsense: is not known .*; poll: must be 0\.05 to 1\.0 s"):
+    with pytest.raises(
+        ProfileError, match=r"^nonsense: 未知的键.* is not known .*; poll: .* must be 0\.05 to 1\.0 s"
+    ):
         parse(changed("poll", 7) | {"nonsense": 1})
 
 

@@ -1,0 +1,42 @@
+"""What the daemon learns from its ledger before it starts."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from gateway.daemon import BUILT, begin
+from gateway.ledger.entries import Booted, Draft, Moment
+from gateway.ledger.store import Store
+from protocols.rsu.messages import CHINA
+
+TODAY = datetime(2027, 3, 1, 12, tzinfo=CHINA)
+
+
+def booted(wall: datetime, *, trusted: bool = True) -> Draft:
+    return Draft(Moment(wall, 1.0, "boot", trusted), "", Booted("1", "config", "tariff"))
+
+
+def floor_after(path: Path, *drafts: Draft) -> datetime:
+    store = Store(path / "ledger.db")
+    try:
+        if drafts:
+            store.append(drafts)
+        return begin(store)[1]
+    finally:
+        store.close()
+
+
+def test_an_empty_ledger_trusts_what_is_later_than_the_program(tmp_path: Path) -> None:
+    assert floor_after(tmp_path) == BUILT
+
+
+def test_a_clock_before_the_newest_entry_is_not_trusted(tmp_path: Path) -> None:
+    assert floor_after(tmp_path, booted(TODAY - timedelta(days=1)), booted(TODAY)) == TODAY
+
+
+def test_a_dead_battery_does_not_lower_the_floor_below_the_program(tmp_path: Path) -> None:
+    assert floor_after(tmp_path, booted(TODAY), booted(datetime(1970, 1, 1, tzinfo=CHINA), trusted=False)) == BUILT
+
+
+def test_one_run_in_the_future_does_not_poison_every_later_one(tmp_path: Path) -> None:
+    future, back = booted(TODAY.replace(year=2036)), booted(TODAY, trusted=False)
+    assert floor_after(tmp_path, future, back) == TODAY
