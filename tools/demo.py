@@ -30,7 +30,7 @@ from rich.text import Text
 
 from gateway.cli.show import yuan
 from gateway.ledger import store
-from gateway.ledger.entries import draft_of
+from gateway.ledger.entries import Entry, draft_of
 from gateway.ledger.stays import Stays
 from protocols.rsu.messages import CHINA
 from tools.broker import Broker, BrokerError
@@ -75,6 +75,9 @@ RETURNING = ("测A00001", "测A00003")
 """Cars that come in by the first lane and leave within the free minutes."""
 
 
+CARS = len(ARRIVALS) + len(INSIDE) + len(RETURNING)
+
+
 class DemoError(Exception):
     """The demo cannot be played; the text says why."""
 
@@ -89,14 +92,17 @@ class Demo:
     passages: Counter[str] = field(default_factory=Counter)
     refused: int = 0
     outages: int = 0
-    cards: dict[str, Any] = field(default_factory=dict)
+    taken: int = 0
+    closed_on_car: int | None = None
+    entries: list[Entry] = field(default_factory=list)
+    received: dict[str, int] = field(default_factory=dict)
 
     async def run(self) -> bool:
         """Play the lot; True if everything adds up."""
         python = sys.executable
         async with AsyncExitStack() as stack:
             broker = await stack.enter_async_context(Broker(self.folder / "broker"))
-            lot = await stack.enter_async_context(_process(python, "-m", "tools.lot", self._scenario()))
+            lot = await stack.enter_async_context(_process(python, "-m", "tools.lot", *self._lot()))
             site = self._site(await self._ready(lot), broker.port)
             await _finish(ETCLANE, "ledger", "import", self._inside(), "-c", site)
             receiver = (
@@ -117,19 +123,24 @@ class Demo:
                 asyncio.create_task(self._show_platform(platform)),
             ]
             playing = asyncio.create_task(self._play(lot, broker))
-            await asyncio.wait([playing, *watching], return_when=asyncio.FIRST_COMPLETED)
-            if not playing.done():
-                raise DemoError(f"the gateway or the platform ended early; see {self.folder}")
-            for task in watching:
-                task.cancel()
-        return self._summary()
+            try:
+                await asyncio.wait([playing, *watching], return_when=asyncio.FIRST_COMPLETED)
+                if not playing.done():
+                    raise DemoError(f"the gateway or the platform ended early; see {self.folder}")
+                return playing.result()
+            finally:
+                for task in (playing, *watching):
+                    task.cancel()
+                await asyncio.gather(playing, *watching, return_exceptions=True)
 
-    async def _play(self, lot: Process, broker: Broker) -> None:
+    async def _play(self, lot: Process, broker: Broker) -> bool:
         await self._watch_cars(lot, broker)
         await self._drained()
+        good = self._summary()
         if self.keep:
-            self.console.print("[bold]最后一辆车已走，Ctrl-C 结束 / the last car is gone; Ctrl-C ends the demo[/]")
+            self.console.print("[bold]车场继续运行，Ctrl-C 结束 / the lot goes on; Ctrl-C ends it[/]")
             await asyncio.Event().wait()
+        return good
 
     # --- what the processes are given ----------------------------------------------------------------------
 
@@ -140,6 +151,9 @@ class Demo:
     @property
     def _ledger(self) -> Path:
         return self.folder / "demo" / "state" / "ledger.db"
+
+    def _lot(self) -> list[object]:
+        return [self._scenario(), *(["--keep"] if self.keep else [])]
 
     def _scenario(self) -> Path:
         lanes = [
@@ -211,13 +225,17 @@ class Demo:
         async with asyncio.TaskGroup() as outages:
             async for line in _lines(lot):
                 match _json(line):
-                    case dict() as event if event["event"] == "end":
-                        self.cards = event
+                    case {"event": "end", "closed_on_car": int(count)}:
+                        self.closed_on_car = count
+                    case {"event": "purchase", "fen": int(fen)}:
+                        self.taken += fen
                     case dict() as event if event["event"] == "passage":
                         self._passage(event)
                         if self.passages.total() == OUTAGE_AFTER and not self.outages:
                             self.outages += 1
                             outages.create_task(self._outage(broker))
+                        if self.keep and self.passages.total() + self.refused == CARS:
+                            return
 
     def _passage(self, event: dict[str, Any]) -> None:
         passed = event["outcome"] == "passed"
@@ -271,10 +289,13 @@ class Demo:
         )
 
     async def _drained(self) -> None:
-        """Wait until the platform has all that the ledger holds."""
+        """Wait until the platform has all that the ledger holds, and keep what both said at that moment."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_WITHIN):
-                while self._received()["unique"] < store.read(self._ledger)[-1].number:  # noqa: ASYNC110  other processes
+                while True:
+                    self.received, self.entries = self._received(), store.read(self._ledger)
+                    if self.received["unique"] == len(self.entries):
+                        return
                     await asyncio.sleep(0.2)
 
     def _received(self) -> dict[str, int]:
@@ -286,32 +307,33 @@ class Demo:
     # --- the end -------------------------------------------------------------------------------------------
 
     def _summary(self) -> bool:
-        stays = Stays()
-        entries = store.read(self._ledger)
+        stays, entries, received = Stays(), self.entries, self.received
         for entry in entries:
             stays.apply(draft_of(entry))
         settled = [intent.fen for intent in stays.intents.values() if intent.state == "settled"]
         lost = sum(1 for entry in entries if entry.kind == "debit.unresolved")
-        received = self._received()
-        taken = int(self.cards.get("taken", -1))
         lanes = ", ".join(f"{lane} {count}" for lane, count in sorted(self.passages.items()))
         amounts = " ".join(map(yuan, sorted(set(settled))))
         verdict = store.verify(self._ledger)
         counts = f"{len(entries)} / {received['unique']}, 重发 repeats {received['repeats']}"
         total = self.passages.total()
-        on_car = self.cards.get("closed_on_car")
+        on_car = "-" if self.closed_on_car is None else self.closed_on_car  # the lot says so when it ends
         checks = (
             ("过车 passages", f"{total} ({lanes})", total >= WANTED_PASSAGES),
             ("不同金额 different amounts", amounts, len(set(settled) - {0}) >= WANTED_AMOUNTS),
             ("拒绝的标签 refused tags", self.refused, self.refused >= 1),
             ("丢失的 B5 lost results", lost, lost >= 1),
             ("断网 outages", self.outages, self.outages >= 1),
-            ("卡片扣款 taken from the cards", yuan(taken), taken > 0),
-            ("账本已结 settled in the ledger", yuan(sum(settled)), sum(settled) == taken),
-            ("平台收到 received and confirmed", yuan(received["settled_fen"]), received["settled_fen"] == taken),
+            ("卡片扣款 taken from the cards", yuan(self.taken), self.taken > 0),
+            ("账本已结 settled in the ledger", yuan(sum(settled)), sum(settled) == self.taken),
+            (
+                "平台收到 received and confirmed",
+                yuan(received["settled_fen"]),
+                received["settled_fen"] == self.taken,
+            ),
             ("流水/平台 entries/platform", counts, len(entries) == received["unique"]),
             ("账本核对 ledger verify", verdict.entries, not verdict.problems),
-            ("压车落杆 arm lowered on a car", on_car, on_car == 0),
+            ("压车落杆 arm lowered on a car", on_car, self.closed_on_car == 0 or self.keep),
         )
         table = Table(title="演示结果 / what the demo showed", show_header=False, box=box.SIMPLE)
         for name, value, good in checks:
