@@ -14,6 +14,7 @@ import struct
 import termios
 import threading
 import tty
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -430,7 +431,7 @@ class Antenna:
 # --- on a wire ---------------------------------------------------------------------------------------------------
 
 
-class ServedAntenna:
+class ServedAntenna(ABC):
     """An antenna that runs by the loop's clock; what it says is lost while nobody listens.
 
     `running` is its task: it ends only by `close`, or with the exception that broke it.
@@ -457,9 +458,9 @@ class ServedAntenna:
         with suppress(asyncio.CancelledError):
             await self.running
 
+    @abstractmethod
     def write(self, chunk: bytes) -> None:
         """Put bytes on the wire, at once or never."""
-        raise NotImplementedError
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
