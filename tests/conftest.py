@@ -1,11 +1,20 @@
 """What tests of whole sites share."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tools.shipped import CONFIG
+
+# Time is no mark in a test: the workers share two cores. At home every run tries new examples; CI judges a change,
+# not the dice, so it tries the same ones every time.
+settings.register_profile(
+    "etclane", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("etclane")
 
 MakeSite = Callable[[Path, Sequence[Mapping[str, str]]], Path]
 
