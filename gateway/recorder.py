@@ -8,7 +8,7 @@ power cut tore is at the end of a file that nobody appends to.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -39,7 +39,7 @@ class RecorderOptions(BaseModel):
 
 
 class Recorder:
-    """Writes in a thread of its own. `taps` gives what a transport calls with each byte."""
+    """Writes in a thread of its own, from the first packet to `close` or to the first refusal of the disk."""
 
     def __init__(self, options: RecorderOptions, ports: Sequence[Interface]) -> None:
         self._directory = options.directory
@@ -68,27 +68,33 @@ class Recorder:
         self._thread.join()
 
     def _run(self) -> None:
-        packet = self._queue.get()
+        packets = iter(self._queue.get, None)
         try:
+            packet = next(packets, None)
             while packet is not None:
-                packet = self._one_file(packet)
+                packet = self._one_file(packet, packets)
         except OSError as error:
             log.error("nothing is recorded any more / 抓包已停止", error=str(error))  # noqa: TRY400  no bug of ours
+            for _ in packets:
+                pass  # the ports go on talking for years: what nobody writes must not pile up
 
-    def _one_file(self, packet: Packet | None) -> Packet | None:
+    def _one_file(self, first: Packet, rest: Iterator[Packet]) -> Packet | None:
         """Fill one file; gives the packet that begins the next, None at the end."""
         self._directory.mkdir(parents=True, exist_ok=True)
         for old in sorted(self._directory.glob("*.pcapng"))[: 1 - KEPT_FILES]:
             old.unlink()
-        writer = Writer()
-        first = packet.time_ns if packet else 0  # a file's name is its beginning, so names sort by time
-        with (self._directory / f"{_stamp(first)}.pcapng").open("wb") as file:
+        writer, packet = Writer(), first
+        # A file's name is its beginning, so names sort by time.
+        with (self._directory / f"{_stamp(first.time_ns)}.pcapng").open("wb") as file:
             file.write(writer.header() + b"".join(map(writer.interface, self._ports)))
-            while packet is not None and file.tell() < self._limit:
+            while file.tell() < self._limit:
                 file.write(writer.packet(packet))
                 if self._queue.empty():
                     file.flush()
-                packet = self._queue.get()
+                following = next(rest, None)
+                if following is None:
+                    return None
+                packet = following
         return packet
 
 

@@ -29,6 +29,7 @@ from gateway.ledger.stays import Stays
 from gateway.tariff import engine
 from protocols.errors import ProtocolError
 from protocols.rsu import dialect
+from protocols.rsu.messages import CHINA
 
 DEFAULT_SITE = Path("/etc/etclane/site.toml")
 
@@ -224,7 +225,7 @@ def import_stays(
 
 
 def _in_china(at: datetime) -> datetime:
-    return at if at.utcoffset() is not None else at.replace(tzinfo=show.CHINA)
+    return at if at.utcoffset() is not None else at.replace(tzinfo=CHINA)
 
 
 def _stays_in(file: Path) -> list[StayImported]:

@@ -6,9 +6,6 @@ from typing import Any
 from gateway.ledger.entries import Entry
 from gateway.ledger.store import Verdict
 from gateway.tariff.engine import Line, Quote
-from protocols.rsu.messages import CHINA
-
-__all__ = ["CHINA", "entry", "receipt", "verdict", "verdict_json", "yuan"]
 
 _RULES = {
     "free": "免费时段 / free",

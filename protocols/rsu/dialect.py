@@ -31,12 +31,13 @@ class Message(Record):
 class Dialect:
     """What one maker's antenna speaks.
 
-    `from_antenna` and `from_pc` are the message tables of each direction; where a command has several lengths, each
-    is a table of its own. `trade_window` is how long, in seconds after the last frame about a tag, the antenna
+    `from_antenna` and `from_pc` are the message tables of each direction; where a command has several lengths,
+    each is a table of its own. `trade_window` is how long, in seconds after the last frame about a tag, the antenna
     still takes an order for it; `silence` how long a healthy antenna may say nothing. `starting` are the words
-    after a good B0, `stages` what the frames after B2 bring one by one. `holding` is the word that keeps a tag
-    waiting: None is the empty answer of F1. `sequences` is the RSCTL that the antenna uses per command, where it
-    is constant: for whoever must sound like the original.
+    after a good B0, `stages` what the frames after B2 bring one by one. `answers_heartbeat` says whether a
+    heartbeat gets `HeartbeatSeen`. `holding` is the word that keeps a tag waiting: None is the empty answer of F1.
+    `sequences` is the RSCTL that the antenna uses per command, where it is constant: for whoever must sound like
+    the original.
     """
 
     name: str

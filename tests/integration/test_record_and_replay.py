@@ -138,8 +138,11 @@ def test_files_are_cut_and_the_oldest_dropped(tmp_path: Path) -> None:
 def test_a_disk_that_refuses_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "captures").write_text("a file where the directory should be")
     recorder = Recorder(RecorderOptions(directory=tmp_path / "captures"), [Interface("rsu1", "wanji")])
-    recorder.tap("rsu1")(instant(0), True, b"\xff")  # noqa: FBT003  the tap's own order
+    tap = recorder.tap("rsu1")
+    for second in range(100):
+        tap(instant(second), True, b"\xff")  # noqa: FBT003  the tap's own order
     recorder.close()
+    assert recorder._queue.empty(), "what is not written piles up"
 
 
 @pytest.mark.parametrize("on", [True, False, None])
