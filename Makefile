@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows a lot that runs, `make test` proves it. Both set up all they need.
 .DELETE_ON_ERROR:
-.PHONY: demo picture test proof lint cov setup clean help
+.PHONY: docs demo picture test proof bench lint cov setup clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,10 @@ demo: $(VENV)/.run     ## a small lot, cars in and out, ends by itself; KEEP=1 k
 picture: $(VENV)/.run  ## the demo once more, saved as docs/demo.svg for the README
 	@$(BIN)/python -m tools.demo --picture docs/demo.svg
 
+docs: $(VENV)/.test    ## the pages that are made from tables: fields of every message, conformance of the dialects
+	@$(BIN)/python -m tools.tables
+	@$(BIN)/python -m tools.conformance > docs/conformance.md
+
 lint: $(VENV)/.test    ## formatter, linter, types, the floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -42,6 +46,9 @@ test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; un
 
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
 	$(PYTEST) -n 2 -m proof
+
+bench: $(VENV)/.test   ## how fast a captured frame is read, beside three other ways; fails if ours is too slow
+	@$(BIN)/python -m tools.bench
 
 cov: $(VENV)/.test     ## branch coverage of the protocols, the sessions and the cores: at least 95 %
 	$(PYTEST) -n 4 -m 'not proof' --cov --cov-report=

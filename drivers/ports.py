@@ -68,7 +68,8 @@ class TagUnreadable:
 class DebitProof:
     """What the antenna reports of a purchase: the fields that clearing asks for.
 
-    `at` is the time that entered the TAC; `balance` is the card's after the purchase, in fen, unsigned.
+    `at` is the time that entered the TAC; `balance` is the card's after the purchase, in fen, unsigned; None where
+    the TAC was fetched again and the antenna's balance is not to be trusted.
     """
 
     terminal: str
@@ -78,7 +79,7 @@ class DebitProof:
     trade_type: int
     algorithm: int
     at: datetime
-    balance: int
+    balance: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,31 @@ class DebitNotSent:
     device: str
     intent: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PsamWanted:
+    """A PSAM must be authorised before the antenna can trade: what the platform needs for that.
+
+    `number` is the PSAM's in 20 digits, `area` and `random` are hex; `random` names this very request.
+    """
+
+    device: str
+    terminal: str
+    number: str
+    version: int
+    key_type: int
+    area: str
+    random: str
+
+
+@dataclass(frozen=True, slots=True)
+class PsamDone:
+    """How the authorisation of a PSAM ended; `detail` is what it answered."""
+
+    device: str
+    good: bool
+    detail: str
 
 
 # --- events of a barrier --------------------------------------------------------------------------------
@@ -148,7 +174,11 @@ class CloseRefused:
 
 @dataclass(frozen=True, slots=True)
 class Debit:
-    """Take `fen` from the card in tag `obu_id`, on this very reading of it or never. `at` enters the TAC."""
+    """Take `fen` from the card in tag `obu_id`, on this very reading of it or never. `at` enters the TAC.
+
+    `entered` is when the stay began, for antennas that want it. `station` is the 0019 record to be written with it;
+    None writes back what was read, so that a motorway record survives (gbt20851 4.2).
+    """
 
     device: str
     trade: int
@@ -156,6 +186,8 @@ class Debit:
     obu_id: str
     fen: int
     at: datetime
+    entered: datetime | None = None
+    station: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +197,15 @@ class Release:
     device: str
     obu_id: str
     quiet: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisePsam:
+    """The platform's answer to `PsamWanted` with this `random`: a MAC of 16 hex digits."""
+
+    device: str
+    random: str
+    mac: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +231,19 @@ class Show:
     en: str
 
 
-ReaderEvent = ReaderUp | ReaderDown | TagRead | TagUnreadable | DebitDone | DebitUnknown | DebitNotSent
+ReaderEvent = (
+    ReaderUp
+    | ReaderDown
+    | TagRead
+    | TagUnreadable
+    | DebitDone
+    | DebitUnknown
+    | DebitNotSent
+    | PsamWanted
+    | PsamDone
+)
 BarrierEvent = BarrierUp | BarrierDown | InputChanged | CloseRefused
 DeviceEvent = ReaderEvent | BarrierEvent
-ReaderOrder = Debit | Release
+ReaderOrder = Debit | Release | AuthorisePsam
 BarrierOrder = OpenBarrier | CloseBarrier
 DeviceOrder = ReaderOrder | BarrierOrder | Show

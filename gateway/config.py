@@ -4,6 +4,7 @@ Nothing here opens a port or a ledger; `etclane check` and `etclane run` read th
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,16 @@ from drivers.barrier.options import BarrierOptions
 from drivers.barrier.profile import BarrierProfile, ProfileError
 from drivers.barrier.profile import parse as parse_profile
 from drivers.reader.options import ReaderOptions
-from gateway.lane.state import LaneRules
+from drivers.security.module import InRsu, Remote, SecurityModule, Software
+from drivers.security.options import BoxOptions, SoftwareKeys
+from gateway.lane.state import PRESENCE, LaneRules
 from gateway.recorder import RecorderOptions
 from gateway.site import SiteRules
 from gateway.tariff.rules import Tariff, TariffError
 from gateway.tariff.rules import parse as parse_tariff
 from gateway.toml_positions import KeyPath, line_of, positions
 from gateway.uplink.options import UplinkOptions
+from protocols.obu.psam import PsamKeys, SoftwarePsam
 from protocols.rsu import dialect
 
 T = TypeVar("T")
@@ -40,6 +44,9 @@ class SiteOptions(_Table):
     id: Annotated[Name, Field(description="网关编号，全市唯一 / the gateway's id, unique in the city")]
     state: Annotated[Path, Field(description="账本目录 / where the ledger lives")] = Path("/var/lib/etclane")
     tariff: Annotated[Path, Field(description="费率文件 / the tariff, relative to this file")]
+    production: Annotated[
+        bool, Field(description="正式运营；false 时才允许测试密钥 / test keys are allowed only when this is false")
+    ] = True
 
 
 class LaneOptions(_Table):
@@ -57,8 +64,11 @@ class LaneOptions(_Table):
         int, Field(ge=0, le=3600, description="已放行未通过时可再次开闸的时间 / open again for a car still here")
     ] = 600
 
-    def rules(self, *, lowers: bool) -> LaneRules:
-        """As the lane core wants them; `lowers` is whether its barrier takes an order to close."""
+    def rules(self, *, lowers: bool, reread: float) -> LaneRules:
+        """As the lane core wants them; `lowers` is whether its barrier takes an order to close.
+
+        `reread` is for how many seconds the antenna does not read a tag again that is still there.
+        """
         return LaneRules(
             name=self.name,
             role=self.role,
@@ -66,6 +76,7 @@ class LaneOptions(_Table):
             barrier=self.barrier,
             ceiling=self.ceiling_fen,
             unresolved=self.unresolved,
+            presence=PRESENCE + reread,
             again=self.again_seconds,
             lowers=lowers,
         )
@@ -78,7 +89,9 @@ class SiteFile(_Table):
     lane: Annotated[tuple[LaneOptions, ...], Field(min_length=1)]
     reader: tuple[ReaderOptions, ...] = ()
     barrier: tuple[BarrierOptions, ...] = ()
+    box: tuple[BoxOptions, ...] = ()
     uplink: tuple[UplinkOptions, ...] = ()
+    software_keys: SoftwareKeys | None = None
     recorder: RecorderOptions | None = None
 
 
@@ -133,9 +146,15 @@ def load(path: Path) -> Config:
             tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file != path, str(p.file), p.line)))
         )
     profiles = {barrier.name: board for barrier, board in zip(options.barrier, boards, strict=True) if board}
-    lanes = {lane.name: lane.rules(lowers=profiles[lane.barrier].close_coil is not None) for lane in options.lane}
+    spoken = {reader.name: dialect.load(reader.dialect) for reader in options.reader}
+    lanes = {
+        lane.name: lane.rules(
+            lowers=profiles[lane.barrier].close_coil is not None, reread=spoken[lane.reader].reread
+        )
+        for lane in options.lane
+    }
     options = _absolute(options, path)
-    return Config(options, SiteRules(lanes, tariff), profiles, _digest(file, options))
+    return Config(options, SiteRules(lanes, tariff, _security(options)), profiles, _digest(file, options))
 
 
 def load_tariff(path: Path) -> Tariff:
@@ -224,7 +243,8 @@ def _shape_problems(file: TomlFile, error: ValidationError) -> Iterator[Problem]
             if words
             else detail["msg"].removeprefix("Value error, ")
         )
-        shown = isinstance(given, str | int | float) and detail["type"] != "extra_forbidden"
+        told = detail["type"] != "extra_forbidden" and where[0] != "software_keys"  # lest it is a real one
+        shown = isinstance(given, str | int | float) and told
         yield file.problem(where, f"{message} (现为 / is {given!r})" if shown else message)
 
 
@@ -243,6 +263,7 @@ def _allowed(where: KeyPath) -> list[str]:
 def _cross_problems(file: TomlFile) -> Iterator[Problem]:
     """What no table shows by itself; read from the document, so that a mistake in one hides none in another."""
     yield from _name_problems(file)
+    yield from _security_problems(file)
     for kind in ("reader", "barrier"):
         names = sorted(row["name"] for _, row in file.tables(kind) if isinstance(row.get("name"), str))
         users: dict[str, object] = {}
@@ -268,7 +289,7 @@ def _cross_problems(file: TomlFile) -> Iterator[Problem]:
 
 
 def _name_problems(file: TomlFile) -> Iterator[Problem]:
-    for kinds in (("lane",), ("reader", "barrier"), ("uplink",)):
+    for kinds in (("lane",), ("reader", "barrier", "box"), ("uplink",)):
         seen: set[str] = set()
         for kind in kinds:
             for number, row in file.tables(kind):
@@ -277,6 +298,62 @@ def _name_problems(file: TomlFile) -> Iterator[Problem]:
                     message = f"名称 {name!r} 重复，请另取 / the name {name!r} is taken; choose another"
                     yield file.problem((kind, number, "name"), message)
                 seen.add(str(name))
+
+
+def _security_problems(file: TomlFile) -> Iterator[Problem]:
+    """Who has the keys: test keys have no place in production, and the others must be reachable."""
+    site, has_keys = file.document.get("site"), "software_keys" in file.document
+    production = not isinstance(site, dict) or site.get("production", True) is not False
+    if has_keys and production:
+        message = (
+            "正式运营不得使用测试密钥，请删除此表，或在测试车场的 [site] 中写 production = false / no test keys "
+            "in production: remove this table, or say production = false in the [site] of a test lot"
+        )
+        yield file.problem(("software_keys",), message)
+    for kind, default in (("reader", "rsu"), ("box", "remote")):
+        for number, row in file.tables(kind):
+            security = row.get("security", default)
+            if wrong := _who_answers(file, security, production=production, has_keys=has_keys):
+                yield file.problem((kind, number, "security"), wrong)
+            elif kind == "reader" and security in ("remote", "software"):
+                yield from _unable(file, number, row.get("dialect"))
+
+
+def _who_answers(file: TomlFile, security: object, *, production: bool, has_keys: bool) -> str | None:
+    """What is wrong with this choice of `security`, None if nothing is."""
+    if security == "software" and production:
+        return (
+            "software 只有测试密钥，正式运营不得使用，请改为 remote 或 rsu，或在测试车场的 [site] 中写 "
+            "production = false / has test keys only, never for production: set remote or rsu, or say "
+            "production = false in the [site] of a test lot"
+        )
+    if security == "software" and not has_keys:
+        return "缺少测试密钥表 [software_keys] / wants the table [software_keys] with the test keys"
+    if security == "remote" and not file.tables("uplink"):
+        return "没有平台可应答，请写 [[uplink]] / there is no platform to answer: add an [[uplink]]"
+    return None
+
+
+def _unable(file: TomlFile, reader: int, spoken: object) -> Iterator[Problem]:
+    """A dialect without messages for it: its antenna would never be authorised, and never be asked to be."""
+    if isinstance(spoken, str) and spoken in dialect.names() and not dialect.load(spoken).authorises_psams:
+        message = f"协议 {spoken} 没有 PSAM 授权，只能是 rsu / {spoken} authorises no PSAMs: must be rsu"
+        yield file.problem(("reader", reader, "security"), message)
+
+
+def _security(options: SiteFile) -> dict[str, SecurityModule]:
+    """Who has the keys, for each reader and box."""
+    modules: dict[str, SecurityModule] = {"rsu": InRsu(), "remote": Remote()}
+    if options.software_keys:
+        modules["software"] = _software(options.software_keys)
+    devices: tuple[ReaderOptions | BoxOptions, ...] = (*options.reader, *options.box)
+    return {device.name: modules[device.security] for device in devices}
+
+
+def _software(table: SoftwareKeys) -> Software:
+    """Its terminal serials begin at 1 with every start: no book is kept of what test keys do."""
+    keys = PsamKeys(*(bytes.fromhex(key) for key in (table.vehicle, table.purchase, table.authorisation)))
+    return Software(SoftwarePsam(keys, table.terminal, "99" * 10, 1, random=secrets.token_bytes))
 
 
 def _part(

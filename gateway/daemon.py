@@ -16,6 +16,7 @@ import structlog
 from drivers.barrier.modbus import ModbusBarrier
 from drivers.barrier.session import BarrierSession
 from drivers.ports import (
+    AuthorisePsam,
     BarrierOrder,
     CloseBarrier,
     DeviceEvent,
@@ -23,12 +24,18 @@ from drivers.ports import (
     InputChanged,
     Instant,
     OpenBarrier,
+    PsamDone,
+    PsamWanted,
     Show,
 )
 from drivers.reader.antenna import Antenna
 from drivers.reader.session import ReaderSession
+from drivers.security.box import BoxDebitWanted, BoxEvent, BoxSession, BoxTraded, Recorded
+from drivers.security.module import Remote
+from drivers.security.server import BoxServer
 from drivers.transport import Transport
 from gateway.config import Config
+from gateway.ledger.box_intents import BoxIntents
 from gateway.ledger.entries import Booted, Entry
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
@@ -56,16 +63,17 @@ def clock() -> Instant:
     return Instant(datetime.now(CHINA), time.monotonic())
 
 
-def begin(store: Store) -> tuple[Stays, datetime]:
+def begin(store: Store) -> tuple[Stays, datetime, BoxIntents]:
     """What the ledger says so far, and a wall time that is past: the newest entry's.
 
     Not the highest ever: one run with a clock in the future would make every later one untrusted for good.
     """
-    stays, newest = Stays(), BUILT
+    stays, newest, boxes = Stays(), BUILT, BoxIntents()
     for draft in store.drafts():
         stays.apply(draft)
+        boxes.apply(draft)
         newest = draft.at.wall
-    return stays, max(BUILT, newest)
+    return stays, max(BUILT, newest), boxes
 
 
 @dataclass(slots=True)
@@ -77,10 +85,12 @@ class Daemon:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _stays: Stays = field(init=False)
     _floor: datetime = field(init=False)
+    _box_intents: BoxIntents = field(init=False)
     _sessions: list[ReaderSession] = field(init=False)
     _runner: Runner = field(init=False)
     _antennas: dict[str, Antenna] = field(default_factory=dict)
     _barriers: dict[str, asyncio.Queue[BarrierOrder]] = field(default_factory=dict)
+    _boxes: dict[str, BoxServer] = field(default_factory=dict)
     _appended: list[Callable[[int], None]] = field(default_factory=list)
     _timer: asyncio.TimerHandle | None = None
     _recorder: Recorder | None = None
@@ -88,7 +98,7 @@ class Daemon:
 
     def __post_init__(self) -> None:
         # Before the loop runs: this reads the whole ledger, and modules.
-        self._stays, self._floor = begin(self.store)
+        self._stays, self._floor, self._box_intents = begin(self.store)
         self._sessions = [
             ReaderSession(reader.name, dialect.load(reader.dialect), reader, entry=self._is_entry(reader.name))
             for reader in self.config.options.reader
@@ -107,7 +117,7 @@ class Daemon:
         )
         tariff = self.config.rules.tariff
         booted = Booted(VERSION, self.config.digest, f"{tariff.id} {tariff.content_hash}")
-        self._runner.start(booted, clock())
+        self._runner.start(booted, clock(), self._box_intents.left())
         if self.config.options.recorder:
             antennas = [Interface(session.device, session.dialect.name) for session in self._sessions]
             barriers = [Interface(name, "inputs of a barrier") for name in self.config.profiles]
@@ -128,7 +138,12 @@ class Daemon:
             log.info("stopped")
 
     def _parts(self, writer: Writer) -> Parts:
-        return [*self._start_antennas(), *self._start_barriers(), *self._start_uplinks(writer)]
+        return [
+            *self._start_antennas(),
+            *self._start_barriers(),
+            *self._start_boxes(),
+            *self._start_uplinks(writer),
+        ]
 
     def _is_entry(self, reader: str) -> bool:
         lane = self.config.rules.lane_of(reader)
@@ -155,10 +170,18 @@ class Daemon:
             parts.append(shell.run())
         return parts
 
+    def _start_boxes(self) -> Parts:
+        for box in self.config.options.box:
+            session = BoxSession(box.name, self.config.rules.security[box.name], secrets.token_hex(4))
+            self._boxes[box.name] = BoxServer(session, box.listen, self._on_box, clock)
+        return [server.run() for server in self._boxes.values()]
+
     def _start_uplinks(self, writer: Writer) -> Parts:
         parts: Parts = []
+        asks = any(isinstance(module, Remote) for module in self.config.rules.security.values())
+        obey = self._obey if asks else None
         for options in self.config.options.uplink:
-            uplink = Uplink(options, self.config.options.site.id, writer, self._on_uplink, Random())
+            uplink = Uplink(options, self.config.options.site.id, writer, self._on_uplink, Random(), obey=obey)
             self._appended.append(uplink.appended)
             parts.append(uplink.run())
         return parts
@@ -171,10 +194,26 @@ class Daemon:
             self._recorder.input(event, now)
         self._on_event(event, now)
 
+    def _on_box(self, event: BoxEvent | PsamWanted | PsamDone, now: Instant) -> None:
+        """What waits for its record hears of it when that is durable."""
+        if isinstance(event, PsamWanted | PsamDone):
+            self._on_event(event, now)
+            return
+        log.info("box", heard=plain(event))
+        match event:
+            case BoxDebitWanted(intent=ticket) | BoxTraded(ticket=ticket):
+                self._runner.box(event, now, lambda: self._boxes[event.device].take(Recorded(ticket)))
+            case _:
+                self._runner.box(event, now, lambda: None)
+
     def _on_event(self, event: DeviceEvent, now: Instant) -> None:
         log.info("event", heard=plain(event))
         self._runner.on(event, now)
         self._set_timer()
+
+    def _obey(self, order: AuthorisePsam) -> None:
+        log.info("platform", ordered=plain(order))
+        self._runner.obey(order, clock())
 
     def _on_due(self) -> None:
         self._runner.due(clock())
@@ -196,6 +235,8 @@ class Daemon:
                 pass  # there is no display driver yet: the words stand in the log
             case OpenBarrier() | CloseBarrier():
                 self._barriers[order.device].put_nowait(order)
+            case AuthorisePsam() if order.device in self._boxes:
+                self._boxes[order.device].take(order)
             case _:
                 self._antennas[order.device].order(order)
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from drivers.ports import DeviceEvent, DeviceOrder, Instant, Show
+from drivers.ports import AuthorisePsam, DeviceEvent, DeviceOrder, Instant, Show
+from drivers.security.box import BoxEvent
 from gateway.lane.state import Do, Record
-from gateway.ledger.entries import Booted, ClockStepped, Draft, Entry, Moment
+from gateway.ledger.entries import Booted, BoxDebitEnded, ClockStepped, Draft, Entry, Moment
 from gateway.ledger.stays import Stays
 from gateway.site import Actions, Site, SiteRules, gather
 
@@ -42,16 +43,26 @@ class Runner:
     def __post_init__(self) -> None:
         self.site = Site(self.rules)
 
-    def start(self, booted: Booted, now: Instant) -> None:
-        """Record the start, and what the last run left open."""
-        moment = self._moment(now)
-        self._carry_out([("", Record(booted)), *self.site.boot(self.stays)], moment)
+    def start(self, booted: Booted, now: Instant, left: Sequence[BoxDebitEnded] = ()) -> None:
+        """Record the start, and what the last run left open; `left` are the purchases of boxes among it."""
+        moment, boxes = self._moment(now), [("", Record(body)) for body in left]
+        self._carry_out([("", Record(booted)), *boxes, *self.site.boot(self.stays)], moment)
 
     def on(self, event: DeviceEvent, now: Instant) -> None:
         """Take one event of a device."""
         moment = self._moment(now)
         facts = gather(self.rules, self.stays, event, moment, fresh=self._fresh(), ledger_fault=self.ledger_fault)
         self._carry_out(self.site.on(event, facts, moment), moment)
+
+    def box(self, event: BoxEvent, now: Instant, durable: Callable[[], None]) -> None:
+        """Record what a box says; `durable` follows when that is so: MAC1 and confirmations wait for it."""
+        moment = self._moment(now)
+        drafts = list(_drafts(self.site.box(event), moment))
+        self.submit(drafts, lambda _entries: durable())
+
+    def obey(self, order: AuthorisePsam, now: Instant) -> None:
+        """Take one order of a platform."""
+        self._carry_out(self.site.obey(order), self._moment(now))
 
     def due(self, now: Instant) -> None:
         """`deadline` has come."""

@@ -1,9 +1,11 @@
 """The site: whose event it is, and what concerns more than one lane. Pure, as the lanes are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 
 from drivers.ports import (
+    AuthorisePsam,
     BarrierDown,
     BarrierUp,
     DebitDone,
@@ -11,14 +13,31 @@ from drivers.ports import (
     DebitUnknown,
     DeviceEvent,
     OpenBarrier,
+    PsamDone,
+    PsamWanted,
     ReaderDown,
     ReaderUp,
     TagRead,
 )
+from drivers.security import box
+from drivers.security.box import BoxEvent
+from drivers.security.module import AuthoriseAsked, Authorised, InRsu, Refused, SecurityModule
 from gateway.lane import core
 from gateway.lane.core import Situation
 from gateway.lane.state import Action, Do, Facts, Lane, LaneRules, Passing, Record
-from gateway.ledger.entries import DebitUnresolved, DeviceChanged, Moment, PassageEnded
+from gateway.ledger.entries import (
+    Alarm,
+    AuthorisationEnded,
+    AuthorisationWanted,
+    Body,
+    BoxDebitEnded,
+    BoxDebitIntended,
+    BoxTraded,
+    DebitUnresolved,
+    DeviceChanged,
+    Moment,
+    PassageEnded,
+)
 from gateway.ledger.stays import Stays
 from gateway.tariff.engine import quote
 from gateway.tariff.rules import Tariff
@@ -29,10 +48,11 @@ Actions = list[tuple[str, Action]]
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The site as configured: its lanes by name, and its tariff."""
+    """The site as configured: its lanes by name, its tariff, and who has the keys for which device."""
 
     lanes: Mapping[str, LaneRules]
     tariff: Tariff
+    security: Mapping[str, SecurityModule] = field(default_factory=dict)
 
     def lane_of(self, device: str) -> str | None:
         """The lane that this reader or barrier stands in."""
@@ -62,12 +82,24 @@ class Site:
         return actions
 
     def on(self, event: DeviceEvent, facts: Facts, now: Moment) -> Actions:
-        """Take one event of a device. An event of a device that no lane has is dropped."""
+        """Take one event of a device. An event of a device that no lane has is dropped, but for security."""
         name = self.rules.lane_of(event.device)
+        known: Actions = [(name or "", action) for action in self._security(event)]
         if name is None:
-            return []
-        known: Actions = [(name, Record(body)) for body in _device_news(event)]
+            return known
+        known += [(name, Record(body)) for body in _device_news(event)]
         return known + self._step(name, event, facts, now)
+
+    def box(self, event: BoxEvent) -> Actions:
+        """Take one event of a box; it makes its trades by itself, so it belongs to no lane."""
+        return [("", Record(_box_news(event)))]
+
+    def obey(self, order: AuthorisePsam) -> Actions:
+        """Take one order of a platform. Whether it comes in time, the device's session knows."""
+        if order.device not in self.rules.security:
+            detail = f"{order.device}: authorise_psam for {order.random}"
+            return [("", Record(Alarm("order for a device that is not here", detail)))]
+        return [(self.rules.lane_of(order.device) or "", Do(order))]
 
     def due(self, facts: Facts, now: Moment) -> Actions:
         """A time has come for one lane or several."""
@@ -85,6 +117,25 @@ class Site:
     def still_wanted(self, name: str, action: Do) -> bool:
         """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up."""
         return not isinstance(action.order, OpenBarrier) or isinstance(self.lanes[name].phase, Passing)
+
+    def _security(self, event: DeviceEvent) -> list[Action]:
+        """A PSAM wants a MAC: the platforms hear of it, and who has the keys here answers at once."""
+        match event:
+            case PsamWanted(device, terminal, number, version, key_type, area, random):
+                module = self.rules.security.get(device, InRsu())
+                answer = module.ask(AuthoriseAsked(terminal, number, version, key_type, area, random))
+                wanted = Record(AuthorisationWanted(**asdict(event)))
+                match answer:
+                    case Authorised(mac):
+                        return [wanted, Do(AuthorisePsam(device, random, mac))]
+                    case Refused(reason):
+                        return [wanted, Record(AuthorisationEnded(device, good=False, detail=reason))]
+                    case _:
+                        return [wanted]
+            case PsamDone(device, good, detail):
+                return [Record(AuthorisationEnded(device, good, detail))]
+            case _:
+                return []
 
     def _step(self, name: str, event: DeviceEvent | None, facts: Facts, now: Moment) -> Actions:
         facts = replace(facts, stay_busy=self._busy_elsewhere(name, facts))
@@ -132,3 +183,51 @@ def _device_news(event: DeviceEvent) -> list[DeviceChanged]:
             return [DeviceChanged(device, up=True, detail="")]
         case _:
             return []
+
+
+def _box_news(event: BoxEvent) -> Body:
+    match event:
+        case box.BoxUp(device, version, fault):
+            return DeviceChanged(device, not fault, f"version {version}, fault {fault:02X}")
+        case box.BoxDown(device, reason):
+            return DeviceChanged(device, up=False, detail=reason)
+        case box.BoxDebitWanted():
+            return BoxDebitIntended(**{**asdict(event), "at": _iso(event.at)})
+        case box.BoxDebitEnded():
+            return BoxDebitEnded(**asdict(event))
+        case box.BoxRefused(device, question, reason):
+            return Alarm("a box got no answer", f"{device}: {question}: {reason}")
+        case box.BoxTraded():
+            return _box_trade(event)
+
+
+def _box_trade(event: box.BoxTraded) -> BoxTraded:
+    return BoxTraded(
+        device=event.device,
+        intent=event.intent,
+        result=event.result,
+        obu_id=event.obu_id,
+        card=event.card.number,
+        plate=event.vehicle.plate,
+        color=event.vehicle.color,
+        vehicle_class=event.vehicle.vehicle_class,
+        fen=event.fen,
+        balance_before=event.card.balance,
+        balance_after=event.balance_after,
+        entered=_iso(event.entered),
+        proof={
+            "terminal": event.terminal,
+            "terminal_serial": event.terminal_serial,
+            "card_serial": event.card_serial,
+            "card_random": event.card_random,
+            "tac": event.tac,
+            "algorithm": event.algorithm,
+            "psam": event.psam,
+            "at": _iso(event.at),
+        },
+    )
+
+
+def _iso(at: datetime | None) -> str:
+    """ISO 8601, "" for digits that are no time."""
+    return at.isoformat() if at else ""

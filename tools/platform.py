@@ -1,4 +1,4 @@
-"""A small city platform: receives a gateway's entries, checks them, and acknowledges each.
+"""A small city platform: receives a gateway's entries, checks them, acknowledges each, and authorises PSAMs.
 
 python -m tools.platform --port 1883 --gateway demo --report platform.json
 """
@@ -17,9 +17,10 @@ import aiomqtt
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.ledger.entries import canonical, digest
-from gateway.uplink.formats.cloudevents import ACK, ENTRIES
+from gateway.ledger.entries import AuthorisationWanted, canonical, digest
+from gateway.uplink.formats.cloudevents import ACK, AUTHORISE_PSAM, ENTRIES, ORDERS
 from gateway.uplink.mqtt import QUIET, Link
+from protocols.obu.psam import PsamKeys, authorisation
 
 PAUSE = 0.2
 """Seconds between connections to the broker beside us."""
@@ -54,8 +55,8 @@ class Books:
     _newest: dict[tuple[str, str], int] = field(default_factory=dict)
     _fen: dict[str, int] = field(default_factory=dict)
 
-    def take(self, payload: bytes) -> tuple[Key, str] | None:
-        """Book a message: its key, and a line about it if it is new. None if it is no entry of ours."""
+    def take(self, payload: bytes) -> tuple[Key, dict[str, Any] | None] | None:
+        """Book a message: its key, and the entry if it is new. None if it is no entry of ours."""
         self.counts.received += 1
         try:
             key, entry = _read(payload)
@@ -66,12 +67,12 @@ class Books:
         if key in self._payloads:
             self.counts.repeats += 1
             self.counts.different_repeats += self._payloads[key] != seen
-            return key, ""
+            return key, None
         self._payloads[key] = seen
         self.counts.unique += 1
         self._place(key)
         self._book(entry["kind"], entry["body"])
-        return key, _line(key, entry)
+        return key, entry
 
     def _place(self, key: Key) -> None:
         gateway, chain, number = key
@@ -100,7 +101,8 @@ def _read(payload: bytes) -> tuple[Key, dict[str, Any]]:
     return (gateway, chain, entry["number"]), entry
 
 
-def _line(key: Key, entry: dict[str, Any]) -> str:
+def line_of(key: Key, entry: dict[str, Any]) -> str:
+    """An entry in a line, for a person."""
     body = entry["body"]
     told = [
         f"{name}={body[name]}" for name in ("plate", "what", "reason", "why", "outcome", "device") if body.get(name)
@@ -111,7 +113,10 @@ def _line(key: Key, entry: dict[str, Any]) -> str:
 
 
 class Platform:
-    """Receives from the broker at `host`:`port` while `run` runs; `say` gets a line for each new entry."""
+    """Receives from the broker at `host`:`port` while `run` runs; `say` gets a line for each new entry.
+
+    With `keys`, test keys, it orders what each `authorisation.wanted` asks for.
+    """
 
     def __init__(
         self,
@@ -121,10 +126,12 @@ class Platform:
         host: str = "127.0.0.1",
         ack: bool = True,
         say: Callable[[str], None] = lambda _: None,
+        keys: PsamKeys | None = None,
     ) -> None:
         self._broker = host, port
         self._gateway = gateway
         self._say = say
+        self._keys = keys
         self._books = Books()
         self._changed = asyncio.Condition()
         self.ack = ack
@@ -170,12 +177,30 @@ class Platform:
             self._changed.notify_all()
         if taken is None:
             return
-        (gateway, chain, number), line = taken
-        if line:
-            self._say(line)
+        key, entry = taken
+        gateway, chain, number = key
+        if entry:
+            self._say(line_of(key, entry))
         if self.ack:
             ack = canonical({"gateway": gateway, "chain": chain, "number": number}).encode()
             acks.create_task(link.send(ACK.format(self._gateway), ack))
+        if entry and self._keys and entry["kind"] == AuthorisationWanted.KIND:
+            order = authorise(self._keys, key, entry["body"])
+            acks.create_task(link.send(ORDERS.format(self._gateway), order))
+
+
+def authorise(keys: PsamKeys, key: Key, wanted: dict[str, Any]) -> bytes:
+    """The order that answers this entry, with the rule of our own software PSAM."""
+    mac = authorisation(keys, bytes.fromhex(wanted["random"])).hex()
+    order = {
+        "specversion": "1.0",
+        "id": "/".join(map(str, key)),
+        "source": "/platform",
+        "type": AUTHORISE_PSAM,
+        "datacontenttype": "application/json",
+        "data": {"device": wanted["device"], "random": wanted["random"], "mac": mac},
+    }
+    return canonical(order).encode()
 
 
 async def _keep_report(platform: Platform, path: Path) -> NoReturn:
@@ -206,6 +231,7 @@ async def _main(options: argparse.Namespace) -> None:
         host=options.host,
         ack=not options.no_ack,
         say=(lambda _: None) if options.quiet else lambda line: print(line, flush=True),
+        keys=_test_keys(options.authorise) if options.authorise else None,
     )
     ended = asyncio.Event()
     for end in (signal.SIGTERM, signal.SIGINT):
@@ -219,6 +245,11 @@ async def _main(options: argparse.Namespace) -> None:
             task.cancel()
 
 
+def _test_keys(authorisation_key: str) -> PsamKeys:
+    """The one that a platform needs here; it opens no files and makes no purchases."""
+    return PsamKeys(bytes(16), bytes(16), bytes.fromhex(authorisation_key))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tools.platform", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -226,6 +257,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--gateway", required=True, help="the gateway to receive from / 网关编号")
     parser.add_argument("--report", type=Path, help="file for the counts, as JSON / 统计写入此文件")
     parser.add_argument("--no-ack", action="store_true", help="acknowledge nothing / 不应答")
+    parser.add_argument(
+        "--authorise", metavar="KEY", help="authorise PSAMs with this TEST key, 32 hex digits / 用此测试密钥授权"
+    )
     parser.add_argument("--quiet", action="store_true", help="no line per entry / 不逐条显示")
     return parser.parse_args()
 

@@ -25,29 +25,44 @@ from typing import Final, cast
 
 from protocols.errors import MessageError
 from protocols.rsu import messages
-from protocols.rsu.dialect import Dialect, load, names
+from protocols.rsu.dialect import Dialect, Holding, load, names
 from protocols.rsu.framing import Frame, Noise
 from protocols.rsu.messages import (
     Contents,
     Failed,
+    FetchTac,
     GoOn,
     Heartbeat,
     Init,
     Order,
+    PsamAnswered,
+    PsamAsks,
+    PsamAuthorise,
+    PsamInit,
     Purchase,
     Report,
     Resend,
     Result,
     Status,
     Stop,
+    TacFetched,
     TagSeen,
 )
 from tools.cards import DEFECTS, Bought, CardRefused, SimulatedTag, make_tag, plate_number, truth
 
 TERMINAL: Final = "990100000001"
 RESULT_COMMAND: Final = 0xB5
+TAC_COMMAND: Final = 0xB8
+NO_DSRC: Final = 0x01  # B5 "no DSRC data": the outcome is unknown (rsu-protocol 7.1 [1])
+NO_PROOF: Final = 0x04  # B8 "EF04 failed or absent, TAC failed" (rsu-protocol 7.1 [1])
+PSAM_FAILED: Final = 0x05  # B4 "decryption (PSAM) failed" (rsu-protocol 7.1 [1])
+TAC_FAILED: Final = 0x08  # B5 "TAC calculation failed" (rsu-protocol 7.1 [1])
 REFUSED_BY_CARD: Final = 0x11  # "purchase failed" in F2 (rsu-protocol 7.1 [1]), purchase-init in LEIZI's F1 (4 [1])
 NO_CARD_DATA: Final = 0x11  # B4 "no card data" (rsu-protocol 7.1 [1])
+NO_TAC: Final = "00000000"
+GOOD_SW: Final = "9000"
+WRONG_MAC: Final = "9302"  # MAC error (gbt20851 4.4 [2+])
+SLOT: Final = 1  # of its only PSAM
 COMPOSITE: Final = 9  # TransType of B5 (rsu-protocol 4, 7 [cap])
 VERSION: Final = "2001"  # RSUVersion is 2000h or more (rsu-protocol 7)
 HALF_FRAME_LIFE: Final = 0.1  # s without a byte after which an unfinished frame is given up
@@ -75,6 +90,8 @@ MANNERS: Mapping[str, Manner] = {
     "F1": Manner(heartbeat=5.0, first_heartbeat=5.0, patience=1.1, repeats=0, power_up=0x98),
     # rsu-protocol 5: heartbeat 10 s [2+], 3 repeats 120 ms apart [1: KB9]; 6: the next frame after C4 is B1 [cap].
     "F2": Manner(heartbeat=10.0, first_heartbeat=0.0, patience=0.12, repeats=3, power_up=None),
+    # rsu-protocol 9: no repeats known; the times are not stated [inf].
+    "F3": Manner(heartbeat=10.0, first_heartbeat=10.0, patience=1.1, repeats=0, power_up=None),
 }
 
 
@@ -82,25 +99,40 @@ MANNERS: Mapping[str, Manner] = {
 class Faults:
     """What goes wrong with one tag's frames.
 
-    `lose_result`: the first purchase is made, its B5 never said. `late_result`: seconds that B5 is late. `noise`:
-    bytes before each frame. `torn`: each frame comes in two halves. `mute`: seconds that the antenna is deaf and
-    dumb from when it would first see the tag.
+    With its first purchase: `lose_result` its B5 is never said; `no_tac` it has no TAC, C8 would bring it;
+    `result_code` the ErrorCode of its B5, which ends there unless only the TAC is missing; `refuses` nothing was
+    taken. `late_result`: seconds that B5 is late.
+
+    With any frame: `noise` bytes before it; `torn` it comes in two halves. `mute`: seconds that the antenna is deaf
+    and dumb from when it would first see the tag. `flood`: how many times more the very first frame is said at
+    once. `again`: seconds after which the tag is found again though it has paid.
     """
 
     lose_result: bool = False
+    no_tac: bool = False
+    result_code: int = 0
+    refuses: bool = False
     late_result: float = 0.0
     noise: bytes = b""
     torn: bool = False
     mute: float = 0.0
+    flood: int = 0
+    again: float = inf
 
 
 SOUND: Final = Faults()
 FAULTS: Mapping[str, Faults] = {
     "lose-result": Faults(lose_result=True),
     "late-result": Faults(late_result=1.5),
+    "result-error": Faults(refuses=True, result_code=REFUSED_BY_CARD),
+    "result-error-but-paid": Faults(result_code=NO_DSRC),
+    "no-tac": Faults(no_tac=True),
+    "tac-failed": Faults(no_tac=True, result_code=TAC_FAILED),
     "noise": Faults(noise=bytes.fromhex("00fe42ff0055")),
     "torn": Faults(torn=True),
     "mute": Faults(mute=3.0),
+    "flood": Faults(flood=20),
+    "again": Faults(again=1.0),
 }
 """Faults of the air and the line, by the name that scenarios and shells use; those of a tag are `DEFECTS`."""
 
@@ -111,8 +143,11 @@ class Phase(Enum):
     READING = auto()  # GoOn, which brings the next frame
     OFFER = auto()  # Purchase or Stop: the card is read
     TRADING = auto()  # its own work; no order is heard
-    PAID = auto()  # GoOn, which ends the trade
-    FAILED = auto()  # GoOn or Stop: the tag will be searched again
+    PAID = auto()  # GoOn, which ends the trade, or FetchTac
+    FAILED = auto()  # GoOn or Stop: the tag will be searched again; or FetchTac
+
+
+TAC_MAY_BE_ASKED: Final = (Phase.OFFER, Phase.PAID, Phase.FAILED)
 
 
 @dataclass(slots=True, eq=False)
@@ -136,7 +171,7 @@ class Trade:
     due: float = inf
     repeats: int = 0
     answered: bool = False
-    result: Result | Failed | None = None
+    result: Result | Failed | TacFetched | None = None
 
     @property
     def obu_id(self) -> str:
@@ -154,6 +189,9 @@ class Antenna:
     It hears and says the words of `protocols.rsu.messages`. `sold(tag, purchase)` is called when the card has paid,
     before anything is said of it; `trace("<" or ">", data)` for each frame heard or said. `unasked` says B0 to
     whoever connects (rsu-protocol 11.1, 5 [1: XTX]).
+
+    `authorised` is what B0 says of its PSAM; captured antennas say no, and trade (rsu-protocol 7 [cap]). With a
+    `mac`, or what makes one from the antenna's request, it reads no tag until it was given that MAC.
     """
 
     def __init__(
@@ -164,6 +202,8 @@ class Antenna:
         trade_time: float = 0.15,
         search_again: float = 0.5,
         unasked: bool = False,
+        authorised: bool = False,
+        mac: str | Callable[[PsamAsks], str] | None = None,
         sold: Callable[[SimulatedTag, Bought], None] = _nothing,
         trace: Callable[[str, bytes], None] = _nothing,
     ) -> None:
@@ -171,12 +211,16 @@ class Antenna:
         self.terminal = terminal
         self.terminal_serial = 0
         self.radiating = False
+        self.authorised = authorised
         self.wanted_answers = 0
         self.answer_times: list[float] = []
         self.ignored_purchases = 0
         self._trade_time = trade_time
         self._search_again = search_again
         self._unasked = unasked
+        self._mac = mac
+        self._asks: PsamAsks | None = None
+        self._asked = 0
         self._sold = sold
         self._trace = trace
         self._manner = MANNERS[dialect.framing.family]
@@ -184,6 +228,7 @@ class Antenna:
         self._heard_at = -inf
         self._initialised = False
         self._zone: dict[str, Presence] = {}
+        self._seen_at: dict[str, float] = {}
         self._trade: Trade | None = None
         self._heartbeat_at = inf
         self._mute_until = -inf
@@ -193,9 +238,11 @@ class Antenna:
 
     def enter(self, tag: SimulatedTag, faults: Faults = SOUND) -> None:
         """The tag is in the zone from now on. Raises MessageError if this dialect has no bytes for it."""
-        for word in (TagSeen(tag.tag), Contents(tag.tag.obu_id, tag.vehicle, tag.card)):
+        whole = Contents(tag.tag.obu_id, tag.vehicle, tag.card)
+        for word in (TagSeen(tag.tag), whole) if self.dialect.stages else (replace(whole, tag=tag.tag),):
             self.dialect.encode(word)
-        self._zone[tag.tag.obu_id] = Presence(tag, faults)
+        seen_at = self._seen_at.get(tag.tag.obu_id, -inf)
+        self._zone[tag.tag.obu_id] = Presence(tag, faults, seen_at + self.dialect.reread)
 
     def leave(self, tag: SimulatedTag) -> None:
         """It is not any more. A purchase under way is finished all the same: the card has paid."""
@@ -214,7 +261,7 @@ class Antenna:
         if self._trade:
             soonest = self._trade.due
         else:
-            searches = [present.search_at for present in self._zone.values() if self.radiating]
+            searches = [present.search_at for present in self._zone.values() if self._searches]
             soonest = min([self._heartbeat_at, *searches])
         return max(soonest, self._mute_until)
 
@@ -245,7 +292,7 @@ class Antenna:
         if self._trade is None and self._heartbeat_at <= now:
             self._heartbeat_at = now + self._manner.heartbeat
             chunks.append(self._put(self._frame(Heartbeat(0))))
-        if self._trade is None and self.radiating:
+        if self._trade is None and self._searches:
             chunks += self._search(now)
         return chunks
 
@@ -271,6 +318,12 @@ class Antenna:
                 self.radiating = True
             case Purchase():
                 return self._purchase(word, now)
+            case FetchTac():
+                self._fetch(word, now)
+            case PsamInit(slot):
+                return [self._put(self._frame(self._psam_asks(slot)))]
+            case PsamAuthorise(mac=mac):
+                return [self._put(self._frame(self._psam_answer(mac)))]
             case GoOn() | Stop() | Resend() if self._trade and self._trade.phase is not Phase.TRADING:
                 return self._guide(self._trade, word, now)
         return []
@@ -278,6 +331,7 @@ class Antenna:
     def _initialise(self, now: float) -> list[bytes]:
         self._initialised, self.radiating, self._trade = True, False, None
         self._heartbeat_at = now + self._manner.heartbeat
+        self._seen_at.clear()
         for present in self._zone.values():
             present.search_at = now
         return [self._put(self._frame(self._status()))]
@@ -293,7 +347,7 @@ class Antenna:
     def _hold(self, now: float) -> list[bytes]:
         """The empty answer keeps a tag waiting where the dialect has no word for that (F1)."""
         trade = self._trade
-        if trade and trade.phase is not Phase.TRADING and self.dialect.holding is None:
+        if trade and trade.phase is not Phase.TRADING and self.dialect.holding is Holding.EMPTY:
             self._answer(trade, now)
             trade.due = now + self._manner.patience
         return []
@@ -314,12 +368,52 @@ class Antenna:
                 return self._read_on(trade, now)
             case GoOn(), Phase.PAID:
                 self._answer(trade, now)
-                trade.presence.search_at = inf
-                self._trade = None
+                self._drop(trade, now, trade.presence.faults.again)
             case GoOn(), Phase.FAILED:
                 self._answer(trade, now)
                 self._drop(trade, now)
         return []
+
+    # --- its PSAM -------------------------------------------------------------------------------------------
+
+    @property
+    def _locked(self) -> bool:
+        """Whether its PSAM still wants a MAC, without which no tag can be read."""
+        return self._mac is not None and not self.authorised
+
+    @property
+    def _searches(self) -> bool:
+        """Whether it looks for tags; where the first frame needs the PSAM, a locked one finds none."""
+        return self.radiating and not (self._locked and not self.dialect.stages)
+
+    def _psam_asks(self, slot: int) -> PsamAsks:
+        """What the platform is to know, made up; a new random each time."""
+        self._asked += 1
+        asks = PsamAsks(
+            fault=int(slot != SLOT),
+            slot=slot,
+            terminal=self.terminal,
+            number="99010000000000000001",
+            version=5,
+            key_type=0,
+            area="9901000199010001",
+            random=f"5a5a5a5a{self._asked:08x}",
+            needless=self.authorised,
+        )
+        try:
+            self.dialect.encode(asks)
+        except MessageError:  # BD has room for half of the area code only
+            asks = replace(asks, area=asks.area[:8])
+        self._asks = asks
+        return asks
+
+    def _psam_answer(self, mac: str) -> PsamAnswered:
+        """Good once, for the MAC of the last request."""
+        asks, self._asks = self._asks, None
+        if asks is None or asks.fault or mac != (self._mac(asks) if callable(self._mac) else self._mac):
+            return PsamAnswered(1, WRONG_MAC)
+        self.authorised = True
+        return PsamAnswered(0, GOOD_SW)
 
     # --- the trade ------------------------------------------------------------------------------------------
 
@@ -331,8 +425,19 @@ class Antenna:
             self._mute_until = now + present.faults.mute
             present.faults = replace(present.faults, mute=0.0)
             return []
-        self._trade = Trade(present, self._frame(TagSeen(present.tag.tag)))
-        return self._expect(self._trade, now)
+        self._seen_at[present.tag.tag.obu_id] = now
+        self._trade = self._first_sight(present)
+        chunks = self._expect(self._trade, now) * (1 + present.faults.flood)
+        present.faults = replace(present.faults, flood=0)
+        return chunks
+
+    def _first_sight(self, present: Presence) -> Trade:
+        """B2; or where there is none, all at once."""
+        tag = present.tag
+        if self.dialect.stages:
+            return Trade(present, self._frame(TagSeen(tag.tag)))
+        whole = Contents(tag.tag.obu_id, tag.vehicle, tag.card, tag.tag)
+        return Trade(present, self._frame(whole), Phase.OFFER)
 
     def _read_on(self, trade: Trade, now: float) -> list[bytes]:
         """The next stage. The vehicle is always named: a frame without room for it leaves it out."""
@@ -340,9 +445,10 @@ class Antenna:
         card = tag.card if "card" in brings else None
         contents = Contents(trade.obu_id, tag.vehicle, card)
         trade.stage += 1
-        if card and not tag.tag.has_card:
+        if self._locked or (card and not tag.tag.has_card):
             command = self.dialect.encode(contents)[0]
-            return self._ask(trade, Failed(trade.obu_id, command, NO_CARD_DATA), Phase.FAILED, now)
+            failed = Failed(trade.obu_id, command, PSAM_FAILED if self._locked else NO_CARD_DATA)
+            return self._ask(trade, failed, Phase.FAILED, now)
         last = trade.stage == len(self.dialect.stages)
         return self._ask(trade, contents, Phase.OFFER if last else Phase.READING, now)
 
@@ -360,21 +466,54 @@ class Antenna:
     def _sell(self, trade: Trade, word: Purchase) -> Result | Failed | None:
         """Take the money; what to say of it, None if that gets lost."""
         tag, present = trade.presence.tag, trade.presence
+        faults = present.faults
+        if faults.refuses or not tag.tag.has_card:
+            present.faults = _without_result_faults(faults)
+            return self._failed(trade, faults.result_code or REFUSED_BY_CARD)
         try:
-            tac = tag.purchase(word.fen, word.at, self.terminal, self.terminal_serial + 1)
+            tag.purchase(word.fen, word.at, self.terminal, self.terminal_serial + 1)
         except CardRefused:
-            return Failed(trade.obu_id, RESULT_COMMAND, REFUSED_BY_CARD)
+            return self._failed(trade, REFUSED_BY_CARD)
         self.terminal_serial += 1
         self._sold(tag, tag.purchases[-1])
-        if present.faults.lose_result:
-            present.faults = replace(present.faults, lose_result=False)
+        present.faults = _without_result_faults(faults)
+        if faults.lose_result:
             return None
-        serials = self.terminal_serial, tag.card_serial
-        return Result(trade.obu_id, self.terminal, *serials, tac, COMPOSITE, 0, word.at, tag.balance)
+        result = _result(trade.obu_id, tag.purchases[-1])
+        rest = replace(result, tac=NO_TAC) if faults.no_tac else None
+        return self._failed(trade, faults.result_code, rest) if faults.result_code else rest or result
+
+    def _failed(self, trade: Trade, code: int, rest: Result | None = None) -> Failed:
+        """A B5 with an ErrorCode; where it has no short form, the rest of it says nothing."""
+        failed = Failed(trade.obu_id, RESULT_COMMAND, code, rest)
+        try:
+            self.dialect.encode(failed)
+        except MessageError:
+            nothing = Result(trade.obu_id, self.terminal, 0, 0, NO_TAC, 0, 0, None, 0)
+            return replace(failed, rest=nothing)
+        return failed
+
+    def _fetch(self, word: FetchTac, now: float) -> None:
+        trade = self._trade
+        if trade is None or trade.phase not in TAC_MAY_BE_ASKED or word.obu_id != trade.obu_id:
+            return
+        self._answer(trade, now)
+        trade.phase, trade.due = Phase.TRADING, now + self._trade_time
+        trade.result = self._proof(trade, word.card_serial)
+
+    def _proof(self, trade: Trade, card_serial: int) -> Result | Failed | TacFetched:
+        """B8 where the dialect has it, else a B5; serial 0 is the last purchase."""
+        in_b8 = any(table.MEANS is TacFetched for table in self.dialect.from_antenna)
+        tag = trade.presence.tag
+        made = reversed(tag.purchases if trade.obu_id in self._zone else ())
+        bought = next((each for each in made if card_serial in (0, each.card_serial)), None)
+        if bought is None:
+            return Failed(trade.obu_id, TAC_COMMAND, NO_PROOF) if in_b8 else self._failed(trade, NO_PROOF)
+        return TacFetched(trade.obu_id, bought.tac, tag.balance) if in_b8 else _result(trade.obu_id, bought)
 
     def _overdue(self, trade: Trade, now: float) -> list[bytes]:
         if trade.phase is Phase.TRADING and trade.result:
-            phase = Phase.PAID if isinstance(trade.result, Result) else Phase.FAILED
+            phase = Phase.FAILED if isinstance(trade.result, Failed) else Phase.PAID
             return self._ask(trade, trade.result, phase, now)
         if trade.phase is Phase.TRADING or trade.answered or trade.repeats == self._manner.repeats:
             self._drop(trade, now)
@@ -382,8 +521,10 @@ class Antenna:
         trade.repeats += 1
         return self._say(trade, now)
 
-    def _drop(self, trade: Trade, now: float) -> None:
-        trade.presence.search_at = now + self._search_again
+    def _drop(self, trade: Trade, now: float, again: float | None = None) -> None:
+        """Let go of the tag, to search it again after so many seconds."""
+        wait = self._search_again if again is None else again
+        trade.presence.search_at = max(now + wait, self._seen_at[trade.obu_id] + self.dialect.reread)
         self._trade = None
 
     def _answer(self, trade: Trade, now: float) -> None:
@@ -424,8 +565,19 @@ class Antenna:
         return Frame(sequence, data, self.dialect.framing.encode(sequence, data), 0)
 
     def _status(self) -> Status:
-        # Captured antennas say that their PSAM is not authorised, and trade (rsu-protocol 7 [cap]).
-        return Status(0, (self.terminal,), authorised=False, maker=0, version=VERSION)
+        slots = () if self.authorised else (SLOT,)
+        return Status(0, (self.terminal,), self.authorised, maker=0, version=VERSION, slots=slots)
+
+
+def _result(obu_id: str, bought: Bought) -> Result:
+    """What B5 says of a purchase."""
+    serials = bought.terminal_serial, bought.card_serial
+    return Result(obu_id, bought.terminal, *serials, bought.tac, COMPOSITE, 0, bought.at, bought.balance)
+
+
+def _without_result_faults(faults: Faults) -> Faults:
+    """Only the first purchase goes wrong."""
+    return replace(faults, lose_result=False, no_tac=False, result_code=0, refuses=False)
 
 
 # --- on a wire ---------------------------------------------------------------------------------------------------
@@ -649,7 +801,7 @@ async def _serve(options: argparse.Namespace) -> None:
         print(direction, data.hex(), flush=True)
 
     dialect, trace = load(options.dialect), show if options.trace else _nothing
-    antenna = Antenna(dialect, options.terminal, unasked=options.unasked, trace=trace)
+    antenna = Antenna(dialect, options.terminal, unasked=options.unasked, mac=options.mac, trace=trace)
     served: ServedAntenna
     if options.serial:
         served = await serve_serial(antenna, options.serial)
@@ -676,6 +828,7 @@ def main() -> None:
     wire.add_argument("--serial", type=Path, metavar="PATH", help="make a pseudo-terminal with this name")
     parser.add_argument("--terminal", default=TERMINAL, help="PSAM terminal number, 12 hex digits")
     parser.add_argument("--unasked", action="store_true", help="say B0 to whoever connects")
+    parser.add_argument("--mac", help="16 hex digits: read no tag until the PSAM was given this MAC")
     parser.add_argument("--trace", action="store_true", help="print the DATA of each frame, > said, < heard")
     asyncio.run(_serve(parser.parse_args()))
 

@@ -3,6 +3,7 @@
 set -eu
 missing=""
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v tshark >/dev/null 2>&1 || missing="$missing tshark"
 command -v openssl >/dev/null 2>&1 || missing="$missing openssl"
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing="$missing python3-venv"
 [ -z "$missing" ] && exit 0

@@ -24,4 +24,11 @@ class ReaderOptions(BaseModel):
             "proven holding answer, so this can be refused there"
         ),
     ] = True
+    security: Annotated[
+        Literal["rsu", "remote", "software"],
+        Field(
+            description="PSAM 由谁授权：天线自身、平台、软件（仅测试密钥）/ who authorises its PSAM: the antenna "
+            "itself, the platform, or software with test keys"
+        ),
+    ] = "rsu"
     clock_minutes: Annotated[int, Field(ge=1, le=1440, description="空闲校时间隔 / C0 again when idle")] = 60

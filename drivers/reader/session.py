@@ -12,12 +12,15 @@ from dataclasses import dataclass, field, replace
 
 from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
 from drivers.ports import (
+    AuthorisePsam,
     Debit,
     DebitDone,
     DebitNotSent,
     DebitProof,
     DebitUnknown,
     Instant,
+    PsamDone,
+    PsamWanted,
     ReaderDown,
     ReaderEvent,
     ReaderOrder,
@@ -29,24 +32,34 @@ from drivers.ports import (
 from drivers.reader.options import ReaderOptions
 from protocols.errors import MessageError
 from protocols.obu.values import Card, Tag, Vehicle
-from protocols.rsu.dialect import Dialect
+from protocols.rsu.dialect import Dialect, Holding
 from protocols.rsu.framing import Frame, Framer, Noise
 from protocols.rsu.messages import (
     Contents,
     Failed,
+    FetchTac,
     GoOn,
     Heartbeat,
-    HeartbeatSeen,
     Init,
     Order,
+    PsamAnswered,
+    PsamAsks,
+    PsamAuthorise,
+    PsamInit,
     Purchase,
-    Report,
     Resend,
     Result,
     Status,
     Stop,
+    TacFetched,
     TagSeen,
+    Word,
 )
+
+NO_TAC = "00000000"
+"""The purchase was made, its proof could not be read (rsu-protocol 11.3 [2+])."""
+RESULT = 0xB5
+GOOD_SW = "9000"
 
 ANSWER_WITHIN = 0.08
 """Seconds after which a holding answer goes out: F2 repeats after 120 ms (rsu-protocol 5 [KB9, 1])."""
@@ -70,7 +83,11 @@ ReaderOutput = Send | Emit | Drop
 
 @dataclass(slots=True)
 class _Trade:
-    """One tag from B2 to its end. `phase`: reading, deciding (waits for an order), buying (C6 has left)."""
+    """One tag from B2 to its end.
+
+    `phase`: reading, deciding (waits for an order), buying (C6 has left), fetching (its proof was asked for again).
+    `rest` is what the B5 before that said of this purchase; `made` the same, if it was good but for its TAC.
+    """
 
     number: int
     tag: Tag
@@ -82,10 +99,18 @@ class _Trade:
     hold_at: float | None = None
     loops: int = 0
     debit: Debit | None = None
+    rest: Result | None = None
+    made: Result | None = None
 
     def is_all_of(self, tag: Tag) -> bool:
         """Whether B2 was all there is to read, and this is that B2 again: our holding answer may ask for it."""
         return self.card is None and self.tag == tag
+
+    def is_paid(self, balance: int) -> bool:
+        """Whether this is the card's balance after the purchase; credit cards count down in 32 bits."""
+        if self.card is None or self.debit is None:
+            return False
+        return balance == (self.card.balance - self.debit.fen) % 2**32
 
 
 @dataclass(slots=True)
@@ -121,6 +146,9 @@ class ReaderSession:
     _trade: _Trade | None = None
     _quiet: dict[str, float] = field(default_factory=dict)
     _late: dict[str, _Late] = field(default_factory=dict)
+    _unauthorised: list[int] = field(default_factory=list)
+    _authorised: bool = False
+    _psam: PsamAsks | None = None
     _framer: Framer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +163,8 @@ class ReaderSession:
                 self._order_debit(what, now)
             case Release():
                 self._order_release(what, now)
+            case AuthorisePsam():
+                self._order_authorise(what)
             case Connected():
                 self._on_connected(now)
             case Disconnected(reason):
@@ -164,6 +194,7 @@ class ReaderSession:
         self._connected = True
         self._spoke_at = now.mono
         self._inits = 0
+        self._authorised = False
         self._init(now)
 
     def _on_disconnected(self, reason: str, now: Instant) -> None:
@@ -211,12 +242,17 @@ class ReaderSession:
             self._hold(trade, now)
         if now.mono < trade.until:
             return
-        if trade.phase == "buying":
+        if trade.debit:
             self._lose_trade(f"no result within {RESULT_WITHIN:g} s", now)
         elif trade.phase == "reading":
             self._emit(TagUnreadable(self.device, trade.tag.obu_id, "lost while reading", 0))
-        self._reply(trade.sequence, Stop(trade.tag.obu_id, now.wall))
+        self._let_go(trade.debit, trade.tag.obu_id, trade.sequence, now)
         self._trade = None
+
+    def _let_go(self, debit: Debit | None, obu_id: str, sequence: int, now: Instant) -> None:
+        """Leave a tag; but where tags come whole, Stop says "ignore it" (rsu-protocol 9), and a doubt wants it again."""
+        if debit is None or self.dialect.stages:
+            self._reply(sequence, Stop(obu_id, now.wall))
 
     # --- frames --------------------------------------------------------------------------------------------
 
@@ -242,18 +278,24 @@ class ReaderSession:
         for word in words:
             self._hear(word, frame.sequence, now)
 
-    def _hear(self, word: Report | Order, sequence: int, now: Instant) -> None:
+    def _hear(self, word: Word, sequence: int, now: Instant) -> None:
         match word:
             case Status():
                 self._hear_status(word, sequence, now)
             case Heartbeat(fault):
                 self._hear_heartbeat(fault, sequence)
+            case PsamAsks():
+                self._hear_psam(word, sequence)
+            case PsamAnswered():
+                self._hear_psam_answer(word, sequence)
             case TagSeen(tag):
                 self._hear_tag(tag, sequence, now)
             case Contents():
                 self._hear_contents(word, sequence, now)
             case Result():
                 self._hear_result(word, sequence, now)
+            case TacFetched():
+                self._hear_tac(word, sequence, now)
             case Failed():
                 self._hear_failed(word, sequence, now)
             case _:
@@ -264,6 +306,7 @@ class ReaderSession:
         asked = self._init_at is not None or now.mono < self._asked_at + INIT_AGAIN
         if not asked:  # the antenna has started anew
             self._lose_trade("antenna restarted", now)
+            self._authorised = False
             self._init(now)
             return
         self._inits = 0
@@ -272,13 +315,63 @@ class ReaderSession:
         else:
             self._init_at = None
             self._clock_at = now.mono + self.options.clock_minutes * 60
-            for word in self.dialect.starting:
-                self._reply(sequence, word)
+            self._unauthorised = list(status.slots) if self._authorises() else []
+            self._begin(sequence)
         self._tell_status(status)
 
+    def _authorises(self) -> bool:
+        return self.options.security != "rsu" and self.dialect.authorises_psams and not self._authorised
+
+    def _begin(self, sequence: int) -> None:
+        """Let it search for tags, once its PSAMs are authorised: without that it cannot trade (law 8)."""
+        self._psam = None
+        if self._unauthorised:
+            self._reply(sequence, PsamInit(self._unauthorised[0]))
+            return
+        for word in self.dialect.starting:
+            self._reply(sequence, word)
+
+    def _hear_psam(self, asks: PsamAsks, sequence: int) -> None:
+        if not self._unauthorised:
+            return  # nobody asked
+        if asks.fault:
+            self._emit(PsamDone(self.device, good=False, detail=f"init {asks.fault:02X}"))
+        elif asks.needless:
+            self._psam_done(sequence, "not needed")
+        else:
+            self._psam = asks
+            terminal = asks.terminal or self._terminal()
+            needs = asks.number, asks.version, asks.key_type, asks.area, asks.random
+            self._emit(PsamWanted(self.device, terminal, *needs))
+
+    def _hear_psam_answer(self, answer: PsamAnswered, sequence: int) -> None:
+        if self._psam is None:
+            return
+        if answer.fault or answer.sw != GOOD_SW:
+            self._psam = None
+            self._emit(PsamDone(self.device, good=False, detail=f"{answer.fault:02X} SW {answer.sw}"))
+        else:
+            self._psam_done(sequence, answer.sw)
+
+    def _psam_done(self, sequence: int, detail: str) -> None:
+        self._unauthorised.pop(0)
+        self._authorised = not self._unauthorised
+        self._emit(PsamDone(self.device, good=True, detail=detail))
+        self._begin(sequence)
+
+    def _order_authorise(self, order: AuthorisePsam) -> None:
+        if self._psam and self._connected and order.random == self._psam.random:
+            self._start(PsamAuthorise(self._psam.slot, order.mac))
+        else:
+            self._emit(PsamDone(self.device, good=False, detail="the request is over"))
+
+    def _terminal(self) -> str:
+        """Of the antenna's first PSAM, for messages that do not name it."""
+        return next(iter(self._status.terminals), "") if self._status else ""
+
     def _hear_heartbeat(self, fault: int, sequence: int) -> None:
-        if self.dialect.answers_heartbeat:
-            self._reply(sequence, HeartbeatSeen())
+        if self.dialect.heartbeat_answer and self._trade is None:  # Yunnan's is a C2, which would end a trade
+            self._reply(sequence, self.dialect.heartbeat_answer)
         if self._status:
             self._tell_status(replace(self._status, fault=fault))
 
@@ -298,22 +391,25 @@ class ReaderSession:
             self._reply(sequence, Stop(tag.obu_id, now.wall))
             return
         loops = trade.loops + 1 if trade and own and trade.phase == "reading" else 0
+        known = trade.vehicle if trade and trade.tag == tag else None  # B2 repeated: B3 may have come between
         self._lose_trade("the tag was found anew before the result", now)
         if loops > LOOPS:
             self._emit(TagUnreadable(self.device, tag.obu_id, "B2 again and again", 0))
             self._reply(sequence, Stop(tag.obu_id, now.wall))
             return
         self._trades += 1
-        self._trade = _Trade(self._trades, tag, sequence, now.mono + READ_WITHIN, loops=loops)
-        if tag.has_card and not tag.card_error and not tag.locked:
+        self._trade = _Trade(self._trades, tag, sequence, now.mono + READ_WITHIN, vehicle=known, loops=loops)
+        if tag.has_card and not (tag.card_error or tag.locked or tag.removed):
             self._reply(sequence, GoOn(tag.obu_id, tag.issuer))
         else:
-            self._decide(self._trade, now)  # there is no more to read
+            self._decide(self._trade, now)  # there is no more to read, or nobody would trade with it
 
     def _hear_contents(self, contents: Contents, sequence: int, now: Instant) -> None:
         trade = self._trade
         if trade and trade.phase != "reading":
             self._hold_soon(trade, sequence, now)
+        elif contents.tag:
+            self._hear_whole(contents, contents.tag, sequence, now)
         elif trade and trade.tag.obu_id == contents.obu_id:
             trade.sequence = sequence
             trade.vehicle = contents.vehicle or trade.vehicle
@@ -325,6 +421,15 @@ class ReaderSession:
         else:
             self._reply(sequence, Stop(contents.obu_id, now.wall))
 
+    def _hear_whole(self, contents: Contents, tag: Tag, sequence: int, now: Instant) -> None:
+        """A tag that comes in one frame with all it holds."""
+        if self._is_quiet(tag.obu_id, now):
+            self._reply(sequence, Stop(tag.obu_id, now.wall))
+            return
+        self._trades += 1
+        self._trade = _Trade(self._trades, tag, sequence, 0.0, vehicle=contents.vehicle, card=contents.card)
+        self._decide(self._trade, now)
+
     def _decide(self, trade: _Trade, now: Instant) -> None:
         trade.phase = "deciding"
         trade.until = now.mono + self.dialect.trade_window
@@ -333,15 +438,57 @@ class ReaderSession:
 
     def _hear_result(self, result: Result, sequence: int, now: Instant) -> None:
         trade, late = self._trade, self._late.get(result.obu_id)
+        if trade and trade.debit and _belongs(result, trade.debit):
+            self._hear_own_result(trade, result, sequence, now)
+            return
         issuer = self._issuer_of(result.obu_id)
         self._reply(sequence, GoOn(result.obu_id, issuer))
-        if trade and trade.debit and _belongs(result, trade.debit):
-            self._trade = None
-            self._tell_done(trade.debit, result, issuer, now)
-        elif late is None or now.mono >= late.until or not _belongs(result, late.debit):
+        if late is None or now.mono >= late.until or not _belongs(result, late.debit):
             self._emit(TagUnreadable(self.device, result.obu_id, "B5 that nobody asked for", 0))
         elif not late.told:
             self._tell_done(late.debit, result, issuer, now)
+
+    def _hear_own_result(self, trade: _Trade, result: Result, sequence: int, now: Instant) -> None:
+        if trade.phase == "fetching" and result.tac != NO_TAC:
+            # LEIZI's answer to C8 leaves in CardBalance what stood there before [1]: not a balance to be trusted.
+            self._settle(trade, trade.made or replace(result, balance=None), result.tac, sequence, now)
+        elif trade.phase == "fetching":
+            self._not_fetched(trade, "no TAC", sequence, now)
+        elif result.tac == NO_TAC and self._fetch(trade, result, sequence, now):
+            trade.made = result
+        else:
+            self._settle(trade, result, result.tac, sequence, now)
+
+    def _fetch(self, trade: _Trade, about: Result | None, sequence: int, now: Instant) -> bool:
+        """Ask once for the proof of this purchase, where the dialect can (rsu-protocol 11.3 [2+])."""
+        known = about if about and trade.debit and _belongs(about, trade.debit) else None
+        serial = known.card_serial if known else 0
+        if trade.phase != "buying" or not self.dialect.fetches_tac(serial):
+            return False
+        trade.phase, trade.rest, trade.until = "fetching", known, now.mono + RESULT_WITHIN
+        self._reply(sequence, FetchTac(trade.tag.obu_id, serial))
+        return True
+
+    def _hear_tac(self, fetched: TacFetched, sequence: int, now: Instant) -> None:
+        trade = self._trade
+        if trade is None or trade.phase != "fetching" or fetched.obu_id != trade.tag.obu_id:
+            self._reply(sequence, GoOn(fetched.obu_id, self._issuer_of(fetched.obu_id)))
+        elif trade.rest is None or not trade.is_paid(fetched.balance):
+            # Which serial C8 wants is not beyond doubt (gbt20851 4.3): the proof of the purchase before is none.
+            self._not_fetched(trade, f"C8 found a TAC, but the balance is {fetched.balance}", sequence, now)
+        else:
+            self._settle(trade, replace(trade.rest, balance=fetched.balance), fetched.tac, sequence, now)
+
+    def _not_fetched(self, trade: _Trade, reason: str, sequence: int, now: Instant) -> None:
+        """A purchase that the antenna reported without its TAC was made all the same."""
+        self._lose_trade(reason, now)
+        self._reply(sequence, Stop(trade.tag.obu_id, now.wall))
+
+    def _settle(self, trade: _Trade, result: Result, tac: str, sequence: int, now: Instant) -> None:
+        self._reply(sequence, GoOn(trade.tag.obu_id, trade.tag.issuer))
+        self._trade = None
+        if trade.debit:
+            self._tell_done(trade.debit, replace(result, tac=tac), trade.tag.issuer, now)
 
     def _issuer_of(self, obu_id: str) -> str:
         """The issuer of a tag that is in trade or has paid lately; zeros for any other."""
@@ -353,7 +500,7 @@ class ReaderSession:
     def _tell_done(self, debit: Debit, result: Result, issuer: str, now: Instant) -> None:
         self._remember(_Late(debit, issuer, now.mono + LATE_RESULT, told=True), now)
         proof = DebitProof(
-            terminal=result.terminal,
+            terminal=result.terminal or self._terminal(),
             terminal_serial=result.terminal_serial,
             card_serial=result.card_serial,
             tac=result.tac,
@@ -369,12 +516,16 @@ class ReaderSession:
         if trade and trade.phase != "reading" and trade.tag.obu_id != failed.obu_id:
             self._hold_soon(trade, sequence, now)
             return
+        meaning = self.dialect.codes.get((failed.command, failed.code), "")
+        reason = f"the antenna reports {failed.command:02X} error {failed.code:02X} {meaning}".rstrip()
         if trade and trade.debit:
-            self._lose_trade(f"the antenna reports {failed.command:02X} error {failed.code:02X}", now)
+            if failed.command == RESULT and self._fetch(trade, failed.rest, sequence, now):
+                return
+            self._lose_trade(reason, now)
         elif not self._is_quiet(failed.obu_id, now):
             self._emit(TagUnreadable(self.device, failed.obu_id, f"{failed.command:02X}", failed.code))
         self._trade = None
-        self._reply(sequence, Stop(failed.obu_id, now.wall))
+        self._let_go(trade.debit if trade else None, failed.obu_id, sequence, now)
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -388,15 +539,16 @@ class ReaderSession:
             return
         trade.phase, trade.debit = "buying", debit
         trade.until, trade.hold_at = now.mono + RESULT_WITHIN, None
-        card = trade.card
-        self._reply(trade.sequence, Purchase(debit.obu_id, card.issuer, debit.fen, debit.at, card.station))
+        card, station = trade.card, debit.station or trade.card.station
+        purchase = Purchase(debit.obu_id, card.issuer, debit.fen, debit.at, station, debit.entered)
+        self._reply(trade.sequence, purchase)
 
     def _order_release(self, release: Release, now: Instant) -> None:
         self._quiet = {obu: until for obu, until in self._quiet.items() if until > now.mono}
         if release.quiet:
             self._quiet[release.obu_id] = now.mono + release.quiet
         trade = self._trade
-        if trade and trade.tag.obu_id == release.obu_id and trade.phase != "buying":
+        if trade and trade.tag.obu_id == release.obu_id and trade.debit is None:
             self._reply(trade.sequence, Stop(release.obu_id, now.wall))
             self._trade = None
 
@@ -404,9 +556,11 @@ class ReaderSession:
         return self._quiet.get(obu_id, 0.0) > now.mono
 
     def _lose_trade(self, reason: str, now: Instant) -> None:
-        """End the trade; if its purchase has left, what became of it is unknown."""
+        """End the trade; if its purchase has left and was not reported made, what became of it is unknown."""
         trade, self._trade = self._trade, None
-        if trade and trade.debit:
+        if trade and trade.debit and trade.made:
+            self._tell_done(trade.debit, trade.made, trade.tag.issuer, now)
+        elif trade and trade.debit:
             self._remember(_Late(trade.debit, trade.tag.issuer, now.mono + LATE_RESULT, told=False), now)
             self._emit(DebitUnknown(self.device, trade.debit.intent, reason))
 
@@ -429,9 +583,9 @@ class ReaderSession:
     def _answer_holding(self, sequence: int, obu_id: str, now: Instant) -> None:
         if not self.options.holding:
             return
-        if self.dialect.holding is None:
+        if self.dialect.holding is Holding.EMPTY:
             self._send(self.dialect.framing.reply(sequence, self._count), b"")
-        elif obu_id:
+        elif self.dialect.holding is Holding.RESEND and obu_id:
             self._reply(sequence, Resend(obu_id, now.wall))
 
     def _reply(self, sequence: int, word: Order) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from protocols.codec import Record, plain
 from protocols.errors import MessageError
 from protocols.obu.files import STATION_SIZE, Station2019, StationOld
-from protocols.rsu.dialect import Dialect, Message
+from protocols.rsu.dialect import Dialect
 from protocols.rsu.framing import BadChecksum, Frame, Framer, Noise
+from protocols.rsu.message import Message
 
 STATION_TAG = 0xAA
 """First byte of a 0019 that was ever written (rsu-protocol 8.2)."""
@@ -30,11 +31,17 @@ def parse_hex(texts: Iterable[str]) -> bytes:
 
     Raises HexError for any other character, and for an odd digit between two separators.
     """
-    return b"".join(
-        _group(group[0], number, group.start() + 1)
-        for number, text in enumerate(texts, 1)
-        for group in _GROUP.finditer(text)
-    )
+    return b"".join(piece for number, text in enumerate(texts, 1) for piece in _groups(text, number))
+
+
+def parse_lines(texts: Iterable[str]) -> list[bytes]:
+    """As `parse_hex`, but the bytes of each text by themselves; a text without any is left out."""
+    pieces = [b"".join(_groups(text, number)) for number, text in enumerate(texts, 1)]
+    return [piece for piece in pieces if piece]
+
+
+def _groups(text: str, number: int) -> Iterator[bytes]:
+    return (_group(group[0], number, group.start() + 1) for group in _GROUP.finditer(text))
 
 
 def _group(group: str, text: int, character: int) -> bytes:
@@ -90,7 +97,12 @@ def _frame(dialect: Dialect, frame: Frame) -> dict[str, object]:
     place = {"offset": frame.offset, "family": dialect.framing.family, "dialect": dialect.name}
     link = {"sequence": frame.sequence, "checksum": "ok"}
     if not frame.data:  # only the PC has to answer every frame (rsu-protocol 2.4)
-        return place | {"direction": "PC->RSU", "command": "", "title": "empty answer"} | link | {"fields": {}}
+        return (
+            place
+            | {"direction": "PC->RSU", "command": "", "title": "空应答 / empty answer"}
+            | link
+            | {"fields": {}}
+        )
     try:
         message = dialect.decode(frame.data)
     except MessageError as error:
@@ -100,7 +112,14 @@ def _frame(dialect: Dialect, frame: Frame) -> dict[str, object]:
         "command": f"{message.COMMAND:02X}",
         "title": message.TITLE,
     }
-    return place | what | link | {"fields": plain(message)} | _station(message)
+    return place | what | link | {"fields": plain(message)} | _meaning(dialect, message) | _station(message)
+
+
+def _meaning(dialect: Dialect, message: Message) -> dict[str, object]:
+    """What its ErrorCode means, where a source says so."""
+    code = getattr(message, "status", getattr(message, "error", 0))  # B0 and B8 of gantries call it so
+    meaning = dialect.codes.get((message.COMMAND, code))
+    return {"error_code": meaning} if meaning else {}
 
 
 def _station(message: Message) -> dict[str, object]:

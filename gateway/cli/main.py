@@ -2,36 +2,37 @@
 
 import json
 import logging
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import structlog
 import typer
 
 from gateway import config as site_config
 from gateway import replay as replaying
+from gateway.cli import airframes, show
 from gateway.cli import decode as decoding
-from gateway.cli import show
-from gateway.cli.decode import HexError
-from gateway.config import ConfigError
+from gateway.cli import dissector as dissecting
+from gateway.cli.capture import capture as captures
+from gateway.cli.plainly import fail, plainly
 from gateway.daemon import BUILT, clock, serve
 from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
 from gateway.tariff import engine
-from protocols.errors import ProtocolError
+from protocols.dsrc.exchange import Exchange
 from protocols.rsu import dialect
 from protocols.rsu.messages import CHINA
 
 DEFAULT_SITE = Path("/etc/etclane/site.toml")
+AIR = "dsrc"
+"""What passes between antenna and tag: no antenna's dialect (GB/T 20851)."""
 
 app = typer.Typer(
     name="etclane",
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 ledger = typer.Typer(help="账本 / the ledger", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
+app.add_typer(captures, name="capture")
 
 Site = Annotated[Path, typer.Option("--config", "-c", help="车场配置 / the site's TOML")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs")]
@@ -51,33 +53,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs
 def main() -> None:
     """Run the command line."""
     app()
-
-
-def _fail(text: object) -> NoReturn:
-    """One clear text on stderr, and exit code 1."""
-    typer.echo(f"etclane: {text}", err=True)
-    raise typer.Exit(1)
-
-
-@contextmanager
-def _plainly() -> Iterator[None]:
-    """What a user did wrong ends in a sentence, never in a traceback."""
-    try:
-        yield
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(problem, err=True)
-        _fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
-    except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
-        _fail(error)
-    except sqlite3.Error as error:
-        _fail(f"账本无法写入 / the ledger cannot be written: {error}")
-    except UnicodeDecodeError as error:
-        _fail(f"须存为 UTF-8 / must be saved as UTF-8: {error.reason}, byte {error.start}")
-    except BrokenPipeError:
-        raise  # whoever read our output has seen enough; typer ends quietly
-    except OSError as error:
-        _fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
 
 
 @app.callback(invoke_without_command=True)
@@ -92,7 +67,7 @@ def _version(
 @app.command(epilog="例 / example: etclane run -c /etc/etclane/site.toml")
 def run(config: Site = DEFAULT_SITE) -> None:
     """运行网关，直到 SIGTERM / run the gateway until SIGTERM."""
-    with _plainly():
+    with plainly():
         site = site_config.load(config)
         _log_to_stderr()
         serve(site)
@@ -111,7 +86,7 @@ def demo(
 @app.command(epilog="例 / example: etclane check -c config/demo/site.toml")
 def check(config: Site = DEFAULT_SITE) -> None:
     """检查配置，一次列出全部错误 / check a configuration: all mistakes at once, with file and line."""
-    with _plainly():
+    with plainly():
         site = site_config.load(config)
     lanes = ", ".join(f"{lane.name} ({lane.role})" for lane in site.rules.lanes.values())
     typer.echo(f"{config}: 配置正确 / good: {site.options.site.id}, {lanes}; {site.rules.tariff.name}")
@@ -119,20 +94,42 @@ def check(config: Site = DEFAULT_SITE) -> None:
 
 @app.command(epilog="例 / example: etclane decode --dialect wanji ffff001000000002c4013f41")
 def decode(
-    name: Annotated[str, typer.Option("--dialect", "-d", help="天线协议 / the antenna's dialect")],
+    name: Annotated[
+        str,
+        typer.Option("--dialect", "-d", help="天线协议，空口为 dsrc / the antenna's dialect; dsrc: air"),
+    ],
     hex_words: Annotated[
         list[str] | None, typer.Argument(metavar="[HEX]...", help="十六进制，缺省读标准输入 / or stdin")
     ] = None,
 ) -> None:
-    """解码天线帧，每帧一行 JSON / decode antenna frames, one JSON object per frame."""
-    with _plainly():
-        if name not in dialect.names():
-            _fail(f"没有协议 {name!r}，可用 / no such dialect; there are: {', '.join(dialect.names())}")
-        frames = list(decoding.decode(dialect.load(name), decoding.parse_hex(hex_words or sys.stdin)))
+    """解码天线帧，每帧一行 JSON / decode antenna frames, one JSON object per frame; air frames one per line."""
+    with plainly():
+        known = (*dialect.names(), AIR)
+        if name not in known:
+            fail(f"没有协议 {name!r}，可用 / no such dialect; there are: {', '.join(known)}")
+        if name == AIR:
+            # Without flags and FCS nothing tells where an air frame ends, but the line that it stands on.
+            pieces = [decoding.parse_hex(hex_words)] if hex_words else decoding.parse_lines(sys.stdin)
+            exchange = Exchange()
+            frames = [frame for piece in pieces for frame in airframes.decode(piece, exchange)]
+        else:
+            frames = list(decoding.decode(dialect.load(name), decoding.parse_hex(hex_words or sys.stdin)))
     for frame in frames:
         _print_json(frame)
     if not frames or any("error" in frame for frame in frames):
         raise typer.Exit(1)
+
+
+@app.command(epilog="例 / example: etclane dissector -o etclane.lua")
+def dissector(
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="缺省标准输出 / or stdout")] = None,
+) -> None:
+    """生成 Wireshark 解析脚本 / a Wireshark dissector for all dialects and air frames."""
+    with plainly():
+        if output:
+            output.write_text(dissecting.dissector(), encoding="utf-8")
+        else:
+            typer.echo(dissecting.dissector().encode())
 
 
 @app.command(epilog="例 / example: etclane replay lane1.pcapng -c site.toml --state inside.jsonl")
@@ -142,7 +139,7 @@ def replay(
     state: Annotated[Path | None, typer.Option("--state", help="场内车辆 JSON 行 / open stays, JSON lines")] = None,
 ) -> None:
     """重放抓包，打印事件、动作和流水 / replay a capture through the same sessions, cores and ledger."""
-    with _plainly():
+    with plainly():
         site = site_config.load(config)
         prelude = _stays_in(state) if state else []
         for line in replaying.replay(capture.read_bytes(), site, prelude):
@@ -160,7 +157,7 @@ def fee(
     as_json: AsJson = False,
 ) -> None:
     """计算停车费 / what a stay costs, line by line."""
-    with _plainly():
+    with plainly():
         quote = engine.quote(site_config.load_tariff(tariff), vehicle_class, _in_china(entry), _in_china(exit_))
     _print_json(quote.to_json()) if as_json else typer.echo(show.receipt(quote))
 
@@ -168,7 +165,7 @@ def fee(
 @ledger.command(epilog="例 / example: etclane ledger verify -c site.toml")
 def verify(config: Site = DEFAULT_SITE, as_json: AsJson = False) -> None:
     """逐条核对哈希链 / recompute every hash; works beside a running gateway."""
-    with _plainly():
+    with plainly():
         verdict = store.verify(site_config.load(config).ledger)
     if as_json:
         _print_json(show.verdict_json(verdict))
@@ -186,7 +183,7 @@ def ledger_show(
     as_json: AsJson = False,
 ) -> None:
     """列出流水 / list entries."""
-    with _plainly():
+    with plainly():
         entries = store.read(site_config.load(config).ledger, after, limit)
     for entry in entries:
         _print_json({**entry.fields, "hash": entry.hash}) if as_json else typer.echo(show.entry(entry))
@@ -198,11 +195,11 @@ def import_stays(
     config: Site = DEFAULT_SITE,
 ) -> None:
     """导入启用前已在场内的车辆 / take in cars that were inside before; the gateway must be stopped."""
-    with _plainly():
+    with plainly():
         site, now = site_config.load(config), clock()
         bodies = _stays_in(file)
         if not bodies:
-            _fail(f"{file}: 没有车辆 / holds no car")
+            fail(f"{file}: 没有车辆 / holds no car")
         book = store.Store(site.ledger)
         try:
             stays = Stays()
@@ -210,11 +207,9 @@ def import_stays(
                 stays.apply(draft)
             for body in bodies:
                 if stays.of(body.plate, body.color):
-                    _fail(f"{body.plate} 已在场内，未导入任何车辆 / is inside already; nothing was imported")
+                    fail(f"{body.plate} 已在场内，未导入任何车辆 / is inside already; nothing was imported")
                 if datetime.fromisoformat(body.entered) > now.wall:
-                    _fail(
-                        f"{body.plate} 入场时间晚于现在，未导入任何车辆 / entered after now; nothing was imported"
-                    )
+                    fail(f"{body.plate} 入场时间晚于现在，未导入任何车辆 / entered after now; nothing was imported")
             moment = Moment(now.wall, now.mono, "import", trusted=now.wall >= BUILT)
             # The newest number makes the ids unlike those of any import before.
             begin = f"{book.chain}-{book.last}"

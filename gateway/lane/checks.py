@@ -30,6 +30,7 @@ NO_PLATE = Refusal("no plate", "标签无有效车牌，请走人工通道", "Th
 TAG_EXPIRED = Refusal("tag expired", "标签已过期", "Tag has expired")
 TAG_NOT_STARTED = Refusal("tag not valid yet", "标签未启用", "Tag is not valid yet")
 CARD_EXPIRED = Refusal("card expired", "ETC卡已过期", "Card has expired")
+LISTED = Refusal("card listed", "该卡在状态名单内，请走人工通道", "The card is on the status list")
 CARD_NOT_STARTED = Refusal("card not valid yet", "ETC卡未启用", "Card is not valid yet")
 ISSUER = Refusal("wrong issuer", "卡签发行方不一致", "Card and tag have different issuers")
 PLATE = Refusal("plate differs", "卡签车牌不一致", "Card and tag name different plates")
@@ -67,6 +68,8 @@ def _unfit(read: TagRead, today: date | None) -> Iterator[Refusal]:
         yield from _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
         yield from _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
     yield from _identity(tag, card, read.vehicle)
+    if card.listed:
+        yield LISTED
 
 
 def _dates(first: date | None, last: date | None, today: date, early: Refusal, late: Refusal) -> Iterator[Refusal]:

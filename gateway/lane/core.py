@@ -175,7 +175,7 @@ def _debit(s: Situation, read: TagRead, card: Card, stay: Stay, quote: Quote) ->
     )
     until = s.now.mono + s.rules.outcome_within
     debiting = Debiting(intent, stay, quote, read.tag.obu_id, card.number, fen, card.balance, until)
-    order = Debit(s.rules.reader, read.trade, intent, read.tag.obu_id, fen, at)
+    order = Debit(s.rules.reader, read.trade, intent, read.tag.obu_id, fen, at, stay.entered)
     return replace(s.lane, phase=debiting), [Record(intended), Do(order, after=intended)]
 
 
@@ -202,7 +202,7 @@ def _outcome(s: Situation, event: Outcome) -> Step:
 def _settled(s: Situation, debit: Debiting | None, settled: DebitSettled, expected: int) -> Step:
     """The money was taken; if this lane still deals with it, the stay ends and the barrier opens."""
     actions: list[Action] = [Record(settled)]
-    if settled.balance_after != expected:
+    if settled.balance_after not in (None, expected):
         detail = f"{settled.intent}: balance {settled.balance_after}, expected {expected}"
         actions.append(Record(Alarm("balance does not add up", detail)))
     if debit is None:

@@ -8,6 +8,9 @@ from gateway.ledger.entries import Body
 from gateway.ledger.stays import Intent, Stay
 from gateway.tariff.engine import Quote
 
+PRESENCE = 10.0
+"""Seconds for which a tag may be out of sight and still be the same presence, where it is read again soon."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaneRules:
@@ -27,7 +30,7 @@ class LaneRules:
     ceiling: int = 50_000
     unresolved: Literal["hold", "owe"] = "hold"
     quiet: float = 20.0
-    presence: float = 10.0
+    presence: float = PRESENCE
     outcome_within: float = 20.0
     pass_within: float = 60.0
     clear_after: float = 0.5

@@ -147,13 +147,16 @@ class DebitIntended(Body):
 
 @dataclass(frozen=True, slots=True)
 class DebitSettled(Body):
-    """The money was taken. `evidence`: `result` (the antenna's own) or `balance` (same presence, no proof)."""
+    """The money was taken. `evidence`: `result` (the antenna's own) or `balance` (same presence, no proof).
+
+    `balance_after` None: the antenna told the proof later, and not the balance.
+    """
 
     KIND: ClassVar[str] = "debit.settled"
     intent: str
     evidence: str
     proof: Json
-    balance_after: int
+    balance_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,83 @@ class Alarm(Body):
     KIND: ClassVar[str] = "alarm"
     what: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationWanted(Body):
+    """A PSAM wants a MAC before it can trade: all that a platform needs; `random` names the request.
+
+    Who answers sends the order `authorise_psam` (`gateway.uplink.formats.cloudevents`).
+    """
+
+    KIND: ClassVar[str] = "authorisation.wanted"
+    device: str
+    terminal: str
+    number: str
+    version: int
+    key_type: int
+    area: str
+    random: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorisationEnded(Body):
+    """What became of an authorisation; `detail` is what the PSAM said, or why it never heard of it."""
+
+    KIND: ClassVar[str] = "authorisation.ended"
+    device: str
+    good: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxDebitIntended(Body):
+    """A box is about to get MAC1 for a purchase (law 1); `card` is the card number without its net."""
+
+    KIND: ClassVar[str] = "box.debit.intended"
+    device: str
+    intent: str
+    obu_id: str
+    card: str
+    card_serial: int
+    fen: int
+    at: str
+    terminal: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxDebitEnded(Body):
+    """The purchase of this intent was `not made`, for certain, or is `unresolved`, until its trade record comes."""
+
+    KIND: ClassVar[str] = "box.debit.ended"
+    device: str
+    intent: str
+    outcome: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxTraded(Body):
+    """A box's own record of a trade: the outcome of `intent`, "" for a trade whose MAC1 was not ours.
+
+    `result` is the box's: 0 good, the others are not stated. `proof` is what clearing asks for, as in a settled
+    debit, with the card's random and the PSAM's number.
+    """
+
+    KIND: ClassVar[str] = "box.traded"
+    device: str
+    intent: str
+    result: int
+    obu_id: str
+    card: str
+    plate: str
+    color: int
+    vehicle_class: int
+    fen: int
+    balance_before: int
+    balance_after: int
+    entered: str
+    proof: Json
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.backoff import Backoff
+from drivers.ports import AuthorisePsam
 from gateway.ledger.store import LedgerError
 from gateway.ledger.writer import Writer
 from gateway.uplink.formats import cloudevents
@@ -179,7 +180,8 @@ class Link(aiomqtt.Client):
 class Uplink:
     """Syncs the ledger to one platform while `run` runs.
 
-    `gateway` is this gateway's id, fit for a topic. `report` hears of every change, in the event loop.
+    `gateway` is this gateway's id, fit for a topic. In the event loop `report` hears of every change, and `obey` of
+    every order of the platform; without it this gateway takes none.
     """
 
     def __init__(
@@ -189,11 +191,14 @@ class Uplink:
         writer: Writer,
         report: Callable[[UplinkStatus], None],
         rng: Random,
+        *,
+        obey: Callable[[AuthorisePsam], None] | None = None,
     ) -> None:
         self._options = options
         self._gateway = gateway
         self._writer = writer
         self._report = report
+        self._obey = obey
         self._pause = Backoff(PAUSE_FIRST, PAUSE_CEILING, rng)
         self._refused = Backoff(REFUSED_FIRST, REFUSED_CEILING, rng)
         self._log = _log.bind(uplink=options.name)
@@ -258,6 +263,8 @@ class Uplink:
         """Acks are asked for before anything is published, so that none is missed."""
         if self._options.confirm == "ack":
             await link.ask_for(cloudevents.ACK.format(self._gateway))
+        if self._obey:
+            await link.ask_for(cloudevents.ORDERS.format(self._gateway))
         topic, online = cloudevents.status(self._gateway, "online")
         await link.send(topic, online, retain=True)
 
@@ -310,18 +317,30 @@ class Uplink:
         self._post(Published(number))
 
     async def _listen(self, link: Link) -> None:
-        """Take the platform's acks; what is none is left out and named once a connection."""
-        named = False
+        """Take the platform's acks and orders; what is none is left out, each kind named once a connection."""
+        named: set[str] = set()
         async for message in link.messages:
+            ordered = message.topic.value == cloudevents.ORDERS.format(self._gateway)
             try:
-                ack = cloudevents.parse_ack(bytes(message.payload))
-            except cloudevents.AckError as error:
-                if not named:
-                    self._log.warning("not an ack", error=str(error))
-                named = True
-                continue
-            if ack.gateway == self._gateway and len(self._events) < MOST_WAITING:
-                self._post(Acked(ack.chain, ack.number))
+                self._hear_order(message) if ordered else self._hear_ack(bytes(message.payload))
+            except (cloudevents.AckError, cloudevents.OrderError) as error:
+                what = "not an order" if ordered else "not an ack"
+                if what not in named:
+                    self._log.warning(what, error=str(error))
+                named.add(what)
+
+    def _hear_ack(self, payload: bytes) -> None:
+        ack = cloudevents.parse_ack(payload)
+        if ack.gateway == self._gateway and len(self._events) < MOST_WAITING:
+            self._post(Acked(ack.chain, ack.number))
+
+    def _hear_order(self, message: aiomqtt.Message) -> None:
+        """A retained one would be obeyed again after every outage."""
+        if message.retain:
+            raise cloudevents.OrderError("an order must not be retained")
+        order = cloudevents.parse_order(bytes(message.payload))
+        if self._obey:  # the broker may remember that an earlier configuration asked for orders
+            self._obey(order)
 
     def _post(self, event: Event) -> None:
         self._events.append(event)

@@ -1,9 +1,8 @@
 """The files inside tag and card, as antennas pass them on. Tables: rsu-protocol 8.1 to 8.3."""
 
-from dataclasses import replace
 from datetime import date
 
-from protocols.codec import U8, U16, U24, U32, Choice, Gbk, Hex, Raw, Record, record, wire
+from protocols.codec import U8, U16, U24, U32, Choice, Gbk, Hex, Raw, Record, Rest, record, wire
 from protocols.obu.values import Card, Vehicle
 
 STATION_SIZE = 43
@@ -28,8 +27,8 @@ class File0015(Record):
 
 
 @record
-class PassengerFile(Record):
-    """Vehicle file of a passenger car, 79 bytes (8.3 [cap, 2+])."""
+class VehicleFile59(Record):
+    """Vehicle file in its older length: the passenger layout without the reserved bytes (gbt20851 3.3 [2+])."""
 
     plate: str = wire(Gbk(12), "GBK")
     color: int = wire(U16, "plate colour")
@@ -44,6 +43,12 @@ class PassengerFile(Record):
     seats: int = wire(U24, "seats or load")
     feature: bytes = wire(Raw(16), "text, not always text in captures")
     engine: bytes = wire(Raw(16), "engine number")
+
+
+@record
+class PassengerFile(VehicleFile59):
+    """Vehicle file of a passenger car, 79 bytes (8.3 [cap, 2+])."""
+
     reserved: bytes = wire(Raw(20), "")
 
 
@@ -70,13 +75,8 @@ class GoodsFile(Record):
 VEHICLE_SIZE = 79
 
 
-def vehicle_layout(vehicle_class: int) -> type[PassengerFile] | type[GoodsFile]:
-    """Goods from class 11 on (8.3 [2+])."""
-    return GoodsFile if vehicle_class >= 11 else PassengerFile
-
-
-VehicleFile = Choice(VEHICLE_SIZE, lambda data: vehicle_layout(data[14]))
-"""The wire type of a vehicle file; the class byte stands at 14 in both layouts."""
+VehicleFile = Choice(VEHICLE_SIZE, at=14, layouts=((0, PassengerFile), (11, GoodsFile)))
+"""The wire type of a vehicle file; the class byte stands at 14 in both layouts: goods from 11 on (8.3 [2+])."""
 
 
 def vehicle_of(file: PassengerFile | GoodsFile) -> Vehicle:
@@ -86,19 +86,20 @@ def vehicle_of(file: PassengerFile | GoodsFile) -> Vehicle:
 
 def vehicle_file(vehicle: Vehicle) -> PassengerFile | GoodsFile:
     """The file that says so, zeros where nothing is known."""
-    empty = vehicle_layout(vehicle.vehicle_class).decode(bytes(VEHICLE_SIZE))
-    return replace(
-        empty,
-        plate=vehicle.plate,
-        color=vehicle.color,
-        vehicle_class=vehicle.vehicle_class,
-        user_type=vehicle.user_type,
+    layout = GoodsFile if VehicleFile.choose(vehicle.vehicle_class) is GoodsFile else PassengerFile
+    return layout.fill(
+        {
+            "plate": vehicle.plate,
+            "color": vehicle.color,
+            "vehicle_class": vehicle.vehicle_class,
+            "user_type": vehicle.user_type,
+        }
     )
 
 
 @record
-class Station2019(Record):
-    """0019, layout since 2019 (8.2 [2+])."""
+class Station(Record):
+    """What all layouts of 0019 begin with (8.2 [2+]); which one follows, version and content of the card tell."""
 
     tag: int = wire(U8, "AA")
     length: int = wire(U8, "29h")
@@ -106,9 +107,15 @@ class Station2019(Record):
     entry_net: str = wire(Hex(2), "")
     entry_station: str = wire(Hex(2), "")
     entry_lane: int = wire(U8, "")
-    entry_time: int = wire(U32, "Unix seconds; UTC or local-as-UTC")
+    entry_time: int = wire(U32, "Unix seconds; UTC, local-as-UTC, or from 2000 in old provinces")
     vehicle_class: int = wire(U8, "")
     status: int = wire(U8, "01 MTC entry, 03 ETC entry, 04 ETC exit")
+
+
+@record
+class Station2019(Station):
+    """0019, layout since 2019 (8.2 [2+])."""
+
     gantry: str = wire(Hex(3), "last gantry")
     gantry_time: int = wire(U32, "Unix seconds")
     plate: str = wire(Gbk(12), "GBK")
@@ -120,23 +127,21 @@ class Station2019(Record):
 
 
 @record
-class StationOld(Record):
+class StationOld(Station):
     """0019, older layout (8.2 [cap, 2+])."""
 
-    tag: int = wire(U8, "AA")
-    length: int = wire(U8, "29h")
-    lock: int = wire(U8, "00")
-    entry_net: str = wire(Hex(2), "")
-    entry_station: str = wire(Hex(2), "")
-    entry_lane: int = wire(U8, "")
-    entry_time: int = wire(U32, "")
-    vehicle_class: int = wire(U8, "")
-    status: int = wire(U8, "")
     flag_stations: str = wire(Hex(9), "")
     operator: str = wire(Hex(3), "")
     shift: int = wire(U8, "")
     plate: str = wire(Gbk(12), "GBK")
     reserved: str = wire(Hex(4), "")
+
+
+@record
+class File0019(Station):
+    """0019 where nobody has told which layout it has (gbt20851 4.2 [2+])."""
+
+    rest: bytes = wire(Raw(29), "see Station2019 and StationOld")
 
 
 def bcd_date(digits: str) -> date | None:
@@ -181,3 +186,113 @@ def file_of(card: Card, vehicle: Vehicle | None = None) -> File0015:
         user_type=0,
         color_class=f"{vehicle.color:02x}{vehicle.vehicle_class:02x}" if vehicle else "0000",
     )
+
+
+@record
+class SystemInfo26(Record):
+    """System information of the tag, MF/EF01, as most antennas read it (gbt20851 3.3 [2+], rsu-protocol 8.3)."""
+
+    issuer: str = wire(Hex(8), "ContractProvider: 4 bytes GBK province, 2 bytes organisation, 0001")
+    contract_type: int = wire(U8, "")
+    contract_version: int = wire(U8, "high nibble 1 old national key, 4 new, 5 SM4")
+    contract: str = wire(Hex(8), "contract serial; second diversification factor of the tag's keys")
+    issued: str = wire(Hex(4), "YYYYMMDD BCD")
+    expires: str = wire(Hex(4), "YYYYMMDD BCD")
+
+
+@record
+class SystemInfo27(SystemInfo26):
+    """The same with the byte that tells of a removed tag (gbt20851 3.3 [2+])."""
+
+    tamper: int = wire(U8, "tamper state; the second byte of OBUStatus repeats it")
+
+
+@record
+class File0002(Record):
+    """The purse (gbt20851 4.1 [2+])."""
+
+    balance: int = wire(U32, "fen, unsigned; of a credit card a mere counter")
+
+
+@record
+class File0008(Record):
+    """Route marking of old cards, as far as known (gbt20851 4.1 [1])."""
+
+    marks: bytes = wire(Rest(), "a counter, then entries of 2 bytes; the counter's size is not stated")
+
+
+@record
+class File0009(Record):
+    """A file of 103 bytes whose content no source tells (gbt20851 4.1 [1])."""
+
+    content: bytes = wire(Raw(103), "")
+
+
+@record
+class File0012(Record):
+    """The older passage file (gbt20851 4.1 [2+])."""
+
+    entry_net: str = wire(Hex(2), "")
+    entry_station: str = wire(Hex(2), "")
+    entry_lane: int = wire(U8, "")
+    entry_time: int = wire(U32, "Unix seconds; some old provinces count from 2000")
+    vehicle_class: int = wire(U8, "")
+    status: int = wire(U8, "")
+    flag_stations: str = wire(Hex(9), "")
+    operator: str = wire(Hex(3), "")
+    shift: int = wire(U8, "")
+    plate: str = wire(Gbk(12), "GBK")
+    other: str = wire(Hex(4), "")
+
+
+@record
+class File0015Long(File0015):
+    """Card issue data as newer cards return it: 43 bytes and 7 more (gbt20851 4.1 [2+]).
+
+    Old cards return 43 bytes whose last two, `color_class`, are no colour but the file's control information
+    (FCI) [2+]; from version 40h on they are colour 1 and class 1 (rsu-protocol 8.1).
+    """
+
+    tail: bytes = wire(Raw(7), "zeros in captures")
+
+
+@record
+class File0018(Record):
+    """One record of the card's transaction log; most cards want the PIN first (gbt20851 4.1 [2+])."""
+
+    card_serial: int = wire(U16, "")
+    overdraft: int = wire(U24, "fen")
+    amount: int = wire(U32, "fen")
+    kind: int = wire(U8, "transaction type: 09 composite, 06 simple purchase")
+    terminal: str = wire(Hex(6), "")
+    date: str = wire(Hex(4), "YYYYMMDD BCD")
+    time: str = wire(Hex(3), "hhmmss BCD")
+
+
+@record
+class FeesEf04(Record):
+    """The 91 bytes of EF04 at offset 314 (13Ah): fees of a journey so far; parking lanes leave them alone.
+
+    Order of all fields and sizes of the middle ones: gbt20851 3.3 [2+]. That the copy of 0019 has 43 bytes and
+    the provincial sum 3 follows from the length alone [inf].
+    """
+
+    station: bytes = wire(Raw(43), "copy of 0019; size [inf]")
+    card: bytes = wire(Raw(20), "first 20 bytes of 0015")
+    user_type: int = wire(U8, "")
+    provinces: int = wire(U8, "provinces passed")
+    due: int = wire(U24, "total due, fen")
+    paid: int = wire(U24, "total paid, fen")
+    successes: int = wire(U16, "successful transactions")
+    mileage: int = wire(U24, "unit not stated")
+    without_card: int = wire(U8, "transactions without card")
+    provincial_entry: str = wire(Hex(3), "entry code of the province")
+    provincial_sum: str = wire(Hex(3), "sums of the province; size and parts [inf]")
+    digest: bytes = wire(Raw(8), "")
+
+
+@record
+class ProvincesEf04(Record):
+    """The 80 bytes of EF04 at offset 405 (195h): amounts by province, inner layout unknown (gbt20851 3.3 [1])."""
+
+    amounts: bytes = wire(Raw(80), "")

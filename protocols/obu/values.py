@@ -45,7 +45,8 @@ class Card:
     """A user card: what 0015 and 0002 say, and its 0019 record as it stands.
 
     `number` is net and card id in 20 digits; `balance` is in fen, unsigned, as read; `station` is the whole
-    0019 record of 43 bytes.
+    0019 record, 43 bytes, or 39 as some antennas give it. `listed`: the antenna itself says that the card is on the
+    issuers' status list.
     """
 
     number: str
@@ -57,3 +58,4 @@ class Card:
     plate: str
     balance: int
     station: bytes
+    listed: bool = False

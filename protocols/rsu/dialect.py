@@ -1,87 +1,116 @@
-"""What a dialect is: framing, tables, two translations and a few named rules. No code per maker elsewhere."""
+"""What a dialect is: framing, tables and a few named rules. No code per maker elsewhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
-from typing import ClassVar
 
-from protocols.codec import Record
 from protocols.errors import MessageError
-from protocols.rsu import dialects
+from protocols.rsu import dialects, translate
 from protocols.rsu.framing import Framing
-from protocols.rsu.messages import Order, Report, Resend
+from protocols.rsu.message import Message, to_data
+from protocols.rsu.messages import FetchTac, Order, PsamInit, Word
+from protocols.rsu.translate import Rules
 
 
-class Message(Record):
-    """A record behind a command byte."""
+class Holding(Enum):
+    """What keeps a tag waiting while the PC decides."""
 
-    __slots__ = ()
-    COMMAND: ClassVar[int]
-    TITLE: ClassVar[str]
-
-    def __init_subclass__(cls, command: int | None = None, title: str = "") -> None:
-        # `@record` makes the class anew for its slots, without these two; they stay as the table states them.
-        if command is not None:
-            cls.COMMAND, cls.TITLE = command, title
+    EMPTY = "the empty answer"
+    RESEND = "C2 that asks for the current frame again"
+    NONE = "nothing: no such answer is known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
+class Dialect(Rules):
     """What one maker's antenna speaks.
 
     `from_antenna` and `from_pc` are the message tables of each direction; where a command has several lengths,
-    each is a table of its own. `trade_window` is how long, in seconds after the last frame about a tag, the antenna
-    still takes an order for it; `silence` how long a healthy antenna may say nothing. `starting` are the words
-    after a good B0, `stages` what the frames after B2 bring one by one. `answers_heartbeat` says whether a
-    heartbeat gets `HeartbeatSeen`. `holding` is the word that keeps a tag waiting: None is the empty answer of F1.
+    each is a table of its own, and the first of a meaning is said. `starting` are the words after a
+    good B0, `stages` what the frames after B2 bring one by one; none where the first frame about a tag brings all.
+    `trade_window` is how long, in seconds after the last frame about a tag, the antenna still takes an order;
+    `silence` how long a healthy antenna may say nothing. `heartbeat_answer` is what a heartbeat gets, if anything.
+    `reread` is for how many seconds the antenna itself does not read the same tag again.
     `sequences` is the RSCTL that the antenna uses per command, where it is constant: for whoever must sound like
-    the original.
+    the original. `codes` says what an ErrorCode means, by command and code, where a source does;
+    `recorded` are the commands that transcripts of a real firmware confirm.
     """
 
     name: str
     framing: Framing
     from_antenna: tuple[type[Message], ...]
     from_pc: tuple[type[Message], ...]
-    hear: Callable[[Message], tuple[Report | Order, ...]]
-    say: Callable[[Order | Report], Message]
     starting: tuple[Order, ...]
     stages: tuple[frozenset[str], ...]
     trade_window: float
     silence: float
-    answers_heartbeat: bool
-    holding: type[Resend] | None
+    heartbeat_answer: Order | None
+    holding: Holding
+    reread: float = 0.0
     sequences: Mapping[int, int] = field(default_factory=dict)
+    codes: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    recorded: frozenset[int] = frozenset()
+    _by_command: Mapping[int, tuple[type[Message], ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # A table of one length before one of any: what it fits is what it is.
+        tables = sorted(self.tables, key=lambda table: table.size() is None)
+        found: dict[int, tuple[type[Message], ...]] = {}
+        for table in tables:
+            found[table.COMMAND] = (*found.get(table.COMMAND, ()), table)
+        object.__setattr__(self, "_by_command", found)
+
+    @property
+    def tables(self) -> tuple[type[Message], ...]:
+        """All message tables, the antenna's first."""
+        return (*self.from_antenna, *self.from_pc)
 
     def decode(self, data: bytes) -> Message:
         """The message in a frame's DATA. Raises MessageError if no table of this dialect fits."""
         if not data:
             raise MessageError("no command byte")
-        tables = [t for t in (*self.from_antenna, *self.from_pc) if data[0] == t.COMMAND]
+        tables = self._by_command.get(data[0])
         if not tables:
             raise MessageError(f"{self.name} has no command {data[0]:02X}")
-        fitting = [t for t in tables if t.size() in (None, len(data) - 1)]
-        if not fitting:
-            sizes = ", ".join(str(size + 1) for t in tables if (size := t.size()) is not None)
+        fitting = next((table for table in tables if table.size() in (None, len(data) - 1)), None)
+        if fitting is None:
+            sizes = ", ".join(str(size + 1) for table in tables if (size := table.size()) is not None)
             raise MessageError(f"{data[0]:02X} has {sizes} bytes in {self.name}, not {len(data)}")
         try:
-            return fitting[0].decode(data[1:])
+            return fitting.decode(data[1:])
         except MessageError as error:
             raise MessageError(error.reason, error.offset + 1) from error
 
-    def encode(self, word: Order | Report) -> bytes:
-        """A frame's DATA for this word. Raises MessageError if a value does not fit its field."""
+    def hear(self, message: Message) -> tuple[Word, ...]:
+        """What a message says, in words that all dialects share."""
+        return translate.hear(self, message)
+
+    def say(self, word: Word) -> Message:
+        """The message that says so. Raises MessageError where the dialect has none."""
+        try:
+            return translate.say(self, self.tables, word)
+        except MessageError as error:
+            raise MessageError(f"{self.name} has {error.reason}") from error
+
+    def encode(self, word: Word) -> bytes:
+        """A frame's DATA for this word. Raises MessageError if there is no message, or a value does not fit."""
         return to_data(self.say(word))
 
     def direction(self, message: Message) -> str:
         """Who says such a message."""
         return "RSU->PC" if isinstance(message, self.from_antenna) else "PC->RSU"
 
+    def fetches_tac(self, card_serial: int) -> bool:
+        """Whether the proof of a purchase with this card serial, 0 if unknown, can be asked for once more."""
+        tables = [table for table in self.from_pc if table.MEANS is FetchTac]
+        return any(card_serial or "card_serial" not in {each.name for each in t.FIELDS} for t in tables)
 
-def to_data(message: Message) -> bytes:
-    """The command byte and the record."""
-    return bytes((message.COMMAND,)) + message.encode()
+    @property
+    def authorises_psams(self) -> bool:
+        """Whether a platform can authorise the antenna's PSAM over this dialect."""
+        return any(table.MEANS is PsamInit for table in self.from_pc)
 
 
 def names() -> tuple[str, ...]:

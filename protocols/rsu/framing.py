@@ -1,16 +1,16 @@
-"""Cutting the antenna's byte stream into frames, and making frames: families F1 and F2.
+"""Cutting the antenna's byte stream into frames, and making frames: families F1, F2 and F3.
 
-Source: rsu-protocol 1 (checksums), 2 (F1), 5 (F2). A framer takes bytes as they come and gives frames and noise in
-the order of the stream; it never raises, and never holds more than `LIMIT` bytes.
+Source: rsu-protocol 1 (checksums), 2 (F1), 5 (F2), 9 (F3). A framer takes bytes as they come and gives frames and
+noise in the order of the stream; it never raises, and never holds more than `LIMIT` bytes.
 """
 
-from binascii import crc_hqx
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import reduce
+from dataclasses import dataclass, replace
+from functools import partial, reduce
 from operator import xor
 from typing import Protocol
 
+from protocols.crc import crc_x25
 from protocols.errors import FrameError
 
 LIMIT = 2048
@@ -176,6 +176,10 @@ class F1Framer:
         return noise
 
 
+def _f1_encode_single(sequence: int, data: bytes) -> bytes:
+    return f1_encode(sequence, data)[1:]
+
+
 def _swap_nibbles(sequence: int) -> int:
     return sequence >> 4 | (sequence & 0x0F) << 4
 
@@ -190,17 +194,11 @@ F1 = Framing(
 )
 
 
-# --- F2: FF FF | VER | SEQ | LEN 4 | DATA | CRC 2 ----------------------------------------------------------
-
-_START = b"\xff\xff\x00"
-_HEADER = 8
-_REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+F1_SINGLE = replace(F1, encode=_f1_encode_single)
+"""F1 with a single FF before RSCTL (rsu-protocol 2.2 [1: JS]); its frames are heard either way."""
 
 
-def crc_x25(data: bytes) -> int:
-    """CRC-16/X-25 (rsu-protocol 1.2 [cap]); the reflected CRC at C speed through crc_hqx on reversed bytes."""
-    crc = crc_hqx(data.translate(_REVERSED), 0xFFFF) ^ 0xFFFF
-    return _REVERSED[crc & 0xFF] << 8 | _REVERSED[crc >> 8]
+# --- F2: FF FF | VER | SEQ | LEN 4 | DATA | CRC 2, and F3: FF FF | LEN 2 | DATA | CRC 2 ----------------------
 
 
 def f2_encode(sequence: int, data: bytes) -> bytes:
@@ -209,10 +207,24 @@ def f2_encode(sequence: int, data: bytes) -> bytes:
     return b"\xff\xff" + body + crc_x25(body).to_bytes(2, "big")
 
 
-class F2Framer:
-    """F2 has no end mark and no escape: cut by LEN, trusted by CRC, and searched anew one byte on where it lies."""
+def f3_encode(_sequence: int, data: bytes) -> bytes:
+    """One F3 frame; the family has no sequence."""
+    body = len(data).to_bytes(2, "big") + data
+    return b"\xff\xff" + body + crc_x25(body).to_bytes(2, "big")
 
-    def __init__(self) -> None:
+
+class LengthFramer:
+    """No end mark and no escape: cut by LEN, trusted by CRC, and searched anew one byte on where it lies.
+
+    `start` is what every frame begins with, `length` where LEN stands; DATA follows it. `sequence` is the place of
+    SEQ, None where there is none.
+    """
+
+    def __init__(self, start: bytes, length: slice, sequence: int | None) -> None:
+        self._start = start
+        self._length = length
+        self._header: int = length.stop
+        self._sequence = sequence
         self._held = bytearray()
         self._offset = 0
 
@@ -240,14 +252,14 @@ class F2Framer:
         while self._held:
             start = self._find_start(0)
             if start:
-                yield self._drop(start, "no start FF FF 00")
+                yield self._drop(start, f"no start {self._start.hex(' ').upper()}")
                 continue
-            if len(self._held) < _HEADER:
+            if len(self._held) < self._header:
                 return
-            length = int.from_bytes(self._held[4:8], "big")
-            end = _HEADER + length + 2
+            length = int.from_bytes(self._held[self._length], "big")
+            end = self._header + length + 2
             if end > LIMIT // 2:
-                yield self._give_up(f"LEN {length} is over {LIMIT // 2 - _HEADER - 2}")
+                yield self._give_up(f"LEN {length} is over {LIMIT // 2 - self._header - 2}")
                 continue
             if len(self._held) < end:
                 return
@@ -255,18 +267,19 @@ class F2Framer:
 
     def _find_start(self, begin: int) -> int:
         """The first place from `begin` on where a frame starts or, at the end of what is held, still may."""
-        at = self._held.find(_START, begin)
+        at = self._held.find(self._start, begin)
         if at >= 0:
             return at
-        tail = 2 if self._held.endswith(_START[:2]) else 1 if self._held.endswith(_START[:1]) else 0
-        return max(begin, len(self._held) - tail)
+        begun = (n for n in range(len(self._start) - 1, 0, -1) if self._held.endswith(self._start[:n]))
+        return max(begin, len(self._held) - next(begun, 0))
 
     def _cut(self, end: int) -> Frame | Noise:
         raw = bytes(self._held[:end])
         stated, right = int.from_bytes(raw[-2:], "big"), crc_x25(raw[2:-2])
         if stated != right:
             return self._give_up(f"CRC is {stated:04x}, the bytes give {right:04x}", BadChecksum)
-        frame = Frame(raw[3], raw[_HEADER:-2], raw, self._offset)
+        sequence = 0 if self._sequence is None else raw[self._sequence]
+        frame = Frame(sequence, raw[self._header : -2], raw, self._offset)
         self._advance(end)
         return frame
 
@@ -284,6 +297,9 @@ class F2Framer:
         self._offset += count
 
 
+F2Framer = partial(LengthFramer, start=b"\xff\xff\x00", length=slice(4, 8), sequence=3)
+F3Framer = partial(LengthFramer, start=b"\xff\xff", length=slice(2, 4), sequence=None)
+
 F2 = Framing(
     family="F2",
     encode=f2_encode,
@@ -292,4 +308,13 @@ F2 = Framing(
     reply=lambda _received, count: (count % 9 + 1) << 4,
     start=lambda count: (count % 9 + 1) << 4,
     report=lambda count: count % 9 + 1,
+)
+
+F3 = Framing(
+    family="F3",
+    encode=f3_encode,
+    framer=F3Framer,
+    reply=lambda _received, _count: 0,
+    start=lambda _count: 0,
+    report=lambda _count: 0,
 )

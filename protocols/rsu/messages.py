@@ -59,13 +59,22 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """C6: debit the card. `station` is the 0019 record as read, and goes back unchanged."""
+    """C6: debit the card. `station` is the 0019 record to be written, `entered` where the dialect wants it."""
 
     obu_id: str
     issuer: str
     fen: int
     at: datetime
     station: bytes
+    entered: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FetchTac:
+    """C8: the proof of a purchase once more. `card_serial` 0 where the dialect does not ask for it."""
+
+    obu_id: str
+    card_serial: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +82,34 @@ class HeartbeatSeen:
     """The answer to a heartbeat, where the dialect has one."""
 
 
+@dataclass(frozen=True, slots=True)
+class PsamInit:
+    """CA or CD: say what the authorisation of the PSAM in this slot needs."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class PsamAuthorise:
+    """CB or CF: the platform's MAC for the PSAM in this slot, 16 hex digits."""
+
+    slot: int
+    mac: str
+
+
 # --- the antenna says --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """B0. `fault` 0 is normal; `authorised` None where the dialect does not tell."""
+    """B0. `fault` 0 is normal; `authorised` None where the dialect does not tell; `slots`: PSAMs that are not."""
 
     fault: int
     terminals: tuple[str, ...]
     authorised: bool | None
     maker: int
     version: str
+    slots: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +128,17 @@ class TagSeen:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """B3 or B4: what the tag holds, as far as this frame goes."""
+    """B3 or B4: what the tag holds, as far as this frame goes. `tag` where this frame is the first about it."""
 
     obu_id: str
     vehicle: Vehicle | None
     card: Card | None
+    tag: Tag | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """B5: the purchase was made. `at` is None where the wire's digits are no time."""
+    """B5: the purchase was made. `at` is None where the digits are no time, `terminal` "" where there is none."""
 
     obu_id: str
     terminal: str
@@ -122,20 +148,61 @@ class Result:
     trade_type: int
     algorithm: int
     at: datetime | None
-    balance: int
+    balance: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A frame about this tag with an ErrorCode other than 00; the rest of it means nothing."""
+    """A frame about this tag with an ErrorCode other than 00; the rest of it means nothing by itself.
+
+    `rest` is what a B5 of full length says besides: its card serial may find the TAC of the purchase.
+    """
 
     obu_id: str
     command: int
     code: int
+    rest: Result | None = None
 
 
-Order = Init | Antenna | GoOn | Stop | Resend | Purchase | HeartbeatSeen
-Report = Status | Heartbeat | TagSeen | Contents | Result | Failed
+@dataclass(frozen=True, slots=True)
+class TacFetched:
+    """B8: the proof of a purchase, and the card's balance by then."""
+
+    obu_id: str
+    tac: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class PsamAsks:
+    """BA or BD: what a platform needs to authorise this PSAM. `fault` 0 is good; `needless` if nothing is wanted.
+
+    `terminal` is "" where the dialect does not name it. `number` has 20 digits, `area` and `random` 16 hex digits
+    (`area` 8 in BD).
+    """
+
+    fault: int
+    slot: int
+    terminal: str
+    number: str
+    version: int
+    key_type: int
+    area: str
+    random: str
+    needless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PsamAnswered:
+    """BB or BF: what the PSAM said to the MAC; "9000" is good."""
+
+    fault: int
+    sw: str
+
+
+Order = Init | Antenna | GoOn | Stop | Resend | Purchase | FetchTac | HeartbeatSeen | PsamInit | PsamAuthorise
+Report = Status | Heartbeat | TagSeen | Contents | Result | Failed | TacFetched | PsamAsks | PsamAnswered
+Word = Order | Report
 
 
 # --- what several dialects share -----------------------------------------------------------------------------
@@ -162,6 +229,11 @@ def unix_utc(at: datetime) -> int:
 def unix_local(at: datetime) -> int:
     """China's wall clock counted as if it were UTC: soulin, Beijing (rsu-protocol 3, time note [cap])."""
     return int(at.timestamp() + 8 * 3600) & 0xFFFFFFFF
+
+
+def unix_2000(at: datetime) -> int:
+    """Seconds since 2000-01-01 in China: Yunnan (rsu-protocol 3, time note [1])."""
+    return int((at - datetime(2000, 1, 1, tzinfo=CHINA)).total_seconds()) & 0xFFFFFFFF
 
 
 def tag_flags(status: int) -> dict[str, bool]:

@@ -1,4 +1,4 @@
-"""Captured and constructed antenna frames, families F1 and F2, against their own bytes and against their notes.
+"""Captured and constructed antenna frames against their own bytes, and those of F1 and F2 against their notes.
 
 Every row of rsu-frames.tsv names its source; each value below stands in its row's notes or in its bytes.
 """
@@ -36,7 +36,7 @@ from protocols.rsu.messages import (
     unix_utc,
 )
 
-DIALECTS = {"F1": load("soulin"), "F2": load("wanji")}
+DIALECTS = {"F1": load("soulin"), "F2": load("wanji"), "F3": load("genvict")}
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,8 @@ def rows() -> list[Row]:
 
 
 COMPLETE = [row for row in rows() if row.checksum_ok == "yes"]
-FRAGMENTS = [row for row in rows() if row.checksum_ok != "yes"]
+FRAGMENTS = [row for row in rows() if row.checksum_ok != "yes" and row.family in DIALECTS]
+"""Not those of F4, which no dialect speaks: its one whole sample has a checksum that nothing gives (1.3)."""
 
 
 def named(found: list[Row]) -> list[object]:
@@ -92,7 +93,7 @@ def at(*parts: int) -> datetime:
 
 
 def test_the_table_is_whole() -> None:
-    assert (len(COMPLETE), len(FRAGMENTS)) == (34, 4)
+    assert (len(COMPLETE), len(FRAGMENTS)) == (45, 8)
 
 
 # --- bytes ---------------------------------------------------------------------------------------------------
@@ -128,7 +129,7 @@ def test_fragment_is_never_a_frame(row: Row) -> None:
         found += framer.resync()
     assert found
     assert not any(isinstance(item, Frame) for item in found)
-    assert given.lstrip(b"\xff") == b"".join(item.raw for item in found)
+    assert given.lstrip(b"\xff") == b"".join(item.raw for item in found).lstrip(b"\xff")  # F1's marks are no noise
 
 
 def test_fragment_of_data_only_is_a_message() -> None:
@@ -139,7 +140,7 @@ def test_fragment_of_data_only_is_a_message() -> None:
 
 def test_irregular_heartbeat_of_one_source_is_refused() -> None:
     fragment = next(row for row in FRAGMENTS if row.type == "B1 (DATA only)")
-    with pytest.raises(MessageError, match="no whole number of PSAMs and antennas"):
+    with pytest.raises(MessageError, match="add up with neither"):
         fragment.dialect.decode(fragment.raw)
 
 
@@ -385,6 +386,7 @@ def test_fields(family: str, kind: str) -> None:
 
 def test_every_captured_row_is_in_the_table() -> None:
     captured = {(row.family, row.type) for row in COMPLETE if not row.source.startswith("constructed")}
+    captured = {(family, kind) for family, kind in captured if family != "F3"}  # those: test_genvict_frames.py
     assert captured <= FIELDS.keys()
 
 
@@ -472,7 +474,7 @@ WORDS: Mapping[tuple[str, str], Order | Report] = {
     ("F1", "C1"): GoOn("6a81353e", "cdf2bcafcdf2bcaf"),
     ("F1", "C2 (BCC=ff)"): Stop("6a813563", None),
     ("F1", "C2 (BCC=fe)"): Stop("6a813562", None),
-    ("F2", "B0"): Status(0, ("01370004727f",), authorised=False, maker=8, version="2009"),
+    ("F2", "B0"): Status(0, ("01370004727f",), authorised=False, maker=8, version="2009", slots=(3,)),
     ("F2", "B1"): Heartbeat(0),
     ("F2", "B2"): TagSeen(
         Tag("652bc7a3", "c9bdb6ab37010001", "3701012023109155", date(2020, 11, 24), date(2030, 11, 24))
@@ -556,5 +558,5 @@ def test_what_is_said_otherwise_is_heard_alike(family: str, kind: str) -> None:
 
 
 def test_wanji_says_no_stop_without_a_time() -> None:
-    with pytest.raises(MessageError, match="no word for Stop"):
+    with pytest.raises(MessageError, match="unix_time cannot be None"):
         DIALECTS["F2"].encode(WORDS["F2", "C2 short"])

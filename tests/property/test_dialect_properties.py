@@ -4,64 +4,93 @@ import dataclasses
 import json
 from typing import Any
 
-import construct
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from protocols import codec
-from protocols.codec import Gbk, Record, plain, record, wire
+from protocols.codec import (
+    Entries,
+    Fixed,
+    Gbk,
+    Nested,
+    Number,
+    Record,
+    Rest,
+    Sized,
+    Stated,
+    Type,
+    When,
+    plain,
+    record,
+    wire,
+)
 from protocols.obu.values import Card, Vehicle
-from protocols.rsu.dialect import Dialect, Message, load, names, to_data
-from protocols.rsu.dialects import wanji
-from protocols.rsu.messages import Contents, GoOn, Order, Purchase, Report, Resend, Stop
+from protocols.rsu.dialect import Dialect, load, names
+from protocols.rsu.dialects import gantry_v3
+from protocols.rsu.message import Message, to_data
+from protocols.rsu.messages import Contents, GoOn, PsamInit, Purchase, Resend, Status, Stop, Word
 
-WITHOUT_DEADLINE = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+WITHOUT_DEADLINE = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 DIALECTS = [load(name) for name in names()]
-TABLES = [(dialect, table) for dialect in DIALECTS for table in (*dialect.from_antenna, *dialect.from_pc)]
-EVERY_TABLE = pytest.mark.parametrize(
-    ("dialect", "table"), TABLES, ids=[f"{dialect.name}-{table.__name__}" for dialect, table in TABLES]
-)
+PAIRS = [(dialect, table) for dialect in DIALECTS for table in dialect.tables]
+TABLES = list({table: (dialect, table) for dialect, table in reversed(PAIRS)}.values())
+"""Each table once, with one of the dialects that have it."""
+OF_ONE_SIZE = [pair for pair in TABLES if pair[1].size() is not None]
 
 
-def values(layout: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  construct is untyped
+def names_of(pairs: list[tuple[Dialect, type[Message]]]) -> list[str]:
+    return [f"{dialect.name}-{table.__name__}" for dialect, table in pairs]
+
+
+EVERY_PAIR = pytest.mark.parametrize(("dialect", "table"), PAIRS, ids=names_of(PAIRS))
+EVERY_TABLE = pytest.mark.parametrize(("dialect", "table"), TABLES, ids=names_of(TABLES))
+
+
+def values(layout: Type) -> st.SearchStrategy[Any]:
     """What a field of this wire type can hold."""
     match layout:
-        case codec._Hex():
-            return octets(layout).map(bytes.hex)
-        case codec._Gbk():
-            return octets(layout).map(lambda data: data.rstrip(b"\0").decode("gbk", "surrogateescape"))
-        case codec._Nested():
+        case Number(size=size, signed=signed):
+            least = -(256**size) // 2 if signed else 0
+            return st.integers(least, least + 256**size - 1)
+        case Fixed(size=size):
+            octets = st.binary(min_size=size, max_size=size)
+            return octets.map(layout.convert) if layout.convert else octets
+        case Nested():
             return records(layout.inner)
-        case codec._Choice():
-            return octets(layout).map(lambda data: layout.choose(data).decode(data))
-        case codec._Entries():
+        case Entries():
             return st.lists(records(layout.inner), max_size=4).map(tuple)
-        case construct.Bytes():
-            return octets(layout)
+        case When():
+            return values(layout.inner)
+        case Rest():
+            return st.binary(max_size=20)
         case _:
-            return st.integers(0, 256 ** layout.sizeof() - 1)
-
-
-def octets(layout: Any) -> st.SearchStrategy[bytes]:  # noqa: ANN401  construct is untyped
-    size = layout.sizeof()
-    return st.binary(min_size=size, max_size=size)
+            raise TypeError(f"no values of {layout} are known")
 
 
 def records(table: type[Record]) -> st.SearchStrategy[Any]:
-    fields = {field.name: values(field.metadata["wire"]) for field in dataclasses.fields(table)}  # type: ignore[arg-type]  # a Record is a dataclass once decorated
-    return st.builds(table, **fields).map(counted)
+    return st.builds(table, **{field.name: values(field.type) for field in table.FIELDS}).map(consistent)
+
+
+def consistent(made: Record) -> Record:
+    """Its counts, lengths and bits say what stands there."""
+    told: dict[str, Any] = {}
+    for field in made.FIELDS:
+        match field.type:
+            case Entries(count=Stated(number)) | Sized(length=number):
+                told[number] = len(getattr(made, field.name))
+            case When(field=flags, mask=mask) if not getattr(made, flags) & mask:
+                told[field.name] = None
+    return counted(dataclasses.replace(made, **told))
 
 
 def counted(made: Record) -> Record:
     """A B1 that counts right or, as the captured Wanji, has one antenna and counts no PSAM; no other is certain."""
     match made:
-        case wanji.B1(psams_1=first, psams_2=second) if first and made.psam_count_1 % 2:
-            counts = {"psam_count_1": len(first), "psam_count_2": len(second), "antenna_count": len(made.antennas)}
-            return dataclasses.replace(made, **counts)  # type: ignore[arg-type]  # the counts are numbers
-        case wanji.B1():
-            one = (wanji.AntennaState(1, 0, 0, made.working_count),)
+        case gantry_v3.B1(psams_1=first) if first and made.psam_count_1 % 2:
+            return dataclasses.replace(made, psam_count_1=len(first))
+        case gantry_v3.B1():
+            one = (gantry_v3.AntennaState(1, 0, 0, made.working_count),)
             return dataclasses.replace(
                 made, psam_count_1=0, psam_count_2=0, psams_2=(), antenna_count=1, antennas=one
             )
@@ -74,14 +103,20 @@ def counted(made: Record) -> Record:
 @given(data=st.data())
 def test_message_goes_to_bytes_and_back(dialect: Dialect, table: type[Message], data: st.DataObject) -> None:
     message = data.draw(records(table))
-    assert dialect.decode(to_data(message)) == message
+    raw = to_data(message)
+    if table.size() is None:  # a table of this very length goes before one of any length
+        sizes = {each.size() for each in dialect.tables if each.COMMAND == table.COMMAND}
+        assume(len(raw) - 1 not in sizes)
+    assert dialect.decode(raw) == message
 
 
-@pytest.mark.parametrize(
-    ("dialect", "table"),
-    [pair for pair in TABLES if pair[1].size() is not None],
-    ids=lambda value: getattr(value, "name", getattr(value, "__name__", None)),
-)
+@EVERY_PAIR
+def test_a_dialect_knows_each_of_its_tables_by_its_bytes(dialect: Dialect, table: type[Message]) -> None:
+    assert type(dialect.decode(to_data(table.fill({})))) is table
+    assert dialect.direction(table.fill({})) == ("RSU->PC" if table in dialect.from_antenna else "PC->RSU")
+
+
+@pytest.mark.parametrize(("dialect", "table"), OF_ONE_SIZE, ids=names_of(OF_ONE_SIZE))
 @WITHOUT_DEADLINE
 @given(data=st.data())
 def test_bytes_of_the_right_length_go_to_a_message_and_back(
@@ -95,18 +130,17 @@ def test_bytes_of_the_right_length_go_to_a_message_and_back(
     assert to_data(message) == raw
 
 
-@EVERY_TABLE
+@pytest.mark.parametrize("table", [table for _, table in TABLES], ids=names_of(TABLES))
 @WITHOUT_DEADLINE
 @given(data=st.data())
-def test_every_message_can_be_shown(dialect: Dialect, table: type[Message], data: st.DataObject) -> None:
+def test_every_message_can_be_shown(table: type[Message], data: st.DataObject) -> None:
     message = data.draw(records(table))
     shown = plain(message)
     assert json.loads(json.dumps(shown)) == shown
-    assert shown.keys() == {field.name for field in dataclasses.fields(message)}
-    assert dialect.direction(message) == ("RSU->PC" if table in dialect.from_antenna else "PC->RSU")
+    assert shown.keys() == {field.name for field in table.FIELDS}
 
 
-@EVERY_TABLE
+@EVERY_PAIR
 @WITHOUT_DEADLINE
 @given(data=st.data())
 def test_what_is_heard_and_said_again_is_heard_alike(
@@ -123,11 +157,17 @@ def test_what_is_heard_and_said_again_is_heard_alike(
                 assert again == (word,)
 
 
-def has_no_form(dialect: Dialect, word: Order | Report) -> bool:
-    """What is heard but not said: a C2 without its time in Wanji, a plate colour that 0015 has no room for."""
+def has_no_form(dialect: Dialect, word: Word) -> bool:
+    """What is heard but not said: a C2 without its time where the dialect's own has one; which of several PSAMs
+    are authorised; a slot beyond the 16 bits of a CA; a plate colour that 0015 has no room for."""
     match word:
         case Stop(at=None) | Resend(at=None):
-            return dialect.name == "wanji"
+            stop = next(table for table in dialect.from_pc if table.MEANS is Stop)
+            return "unix_time" in {field.name for field in stop.FIELDS}
+        case Status(terminals=terminals, slots=slots):
+            return 0 < len(slots) < len(terminals)
+        case PsamInit(slot=slot):
+            return slot > 16
         case Contents(vehicle=Vehicle(color=color), card=Card()):
             return color > 0xFF
         case _:

@@ -1,7 +1,7 @@
 """What framers promise for every stream, and what one flipped bit can and cannot do.
 
-F2's CRC-16 sees every single flipped bit outside LEN. A flipped LEN moves the CRC to where chance alone decides,
-1 in 65536: that is shown on every bit of every golden frame, not claimed for all frames.
+The CRC-16 of F2 and F3 sees every single flipped bit outside LEN. A flipped LEN moves the CRC to where chance alone
+decides, 1 in 65536: that is shown on every bit of every golden frame, not claimed for all frames.
 
 F1's BCC is the XOR of the bytes between the marks, escaped or not (rsu-protocol 1.1), so it too sees every flipped
 bit there, inside an escape pair as well. It fails in one case only: a flip that makes an FF cuts the frame in two,
@@ -16,16 +16,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols.rsu.framing import F1, F2, LIMIT, F1Framer, Frame, Framer, Framing, Noise, bcc
+from protocols.rsu.framing import F1, F1_SINGLE, F2, F3, LIMIT, F1Framer, Frame, Framer, Framing, Noise, bcc
 
 WITHOUT_DEADLINE = settings(deadline=None)
 
-BOTH = pytest.mark.parametrize("framing", [F1, F2], ids=["F1", "F2"])
+ALL = pytest.mark.parametrize("framing", [F1, F1_SINGLE, F2, F3], ids=["F1", "F1 with one mark", "F2", "F3"])
 
 # Bytes that framings care about come more often than others.
 TELLING = st.sampled_from([b"\xff", b"\xff\xff", b"\xff\xff\x00", b"\xfe", b"\xfe\x00", b"\xfe\x01", b"\x00"])
 DATA = st.lists(TELLING | st.binary(max_size=20), max_size=8).map(b"".join)
 SEQUENCES = st.integers(0, 255)
+
+
+def sent(framing: Framing, sequence: int) -> int:
+    """The sequence that a frame of this family can carry: F3 has none."""
+    return 0 if framing is F3 else sequence
 
 
 def golden(framing: Framing) -> list[bytes]:
@@ -85,19 +90,20 @@ def streams(draw: st.DrawFn, framing: Framing) -> bytes:
 CUTS = st.lists(st.integers(0, 1 << 16), max_size=8)
 
 
-@BOTH
+@ALL
 @WITHOUT_DEADLINE
 @given(st.lists(st.tuples(SEQUENCES, DATA), max_size=6), CUTS)
 def test_frames_are_found_however_they_are_split(
     framing: Framing, said: list[tuple[int, bytes]], cuts: list[int]
 ) -> None:
+    said = [(sent(framing, sequence), data) for sequence, data in said]
     raws = [framing.encode(sequence, data) for sequence, data in said]
     found = cut(framing, *pieces_of(b"".join(raws), cuts))
     assert meanings(found) == said
     assert [item.raw for item in found] == raws
 
 
-@BOTH
+@ALL
 @WITHOUT_DEADLINE
 @given(st.data(), CUTS)
 def test_any_stream_is_cut_alike_however_it_is_split(
@@ -109,7 +115,7 @@ def test_any_stream_is_cut_alike_however_it_is_split(
     assert noise(whole) == noise(split)
 
 
-@BOTH
+@ALL
 @WITHOUT_DEADLINE
 @given(st.data(), CUTS)
 def test_every_byte_is_given_once_and_in_its_place(framing: Framing, data: st.DataObject, cuts: list[int]) -> None:
@@ -122,13 +128,13 @@ def test_every_byte_is_given_once_and_in_its_place(framing: Framing, data: st.Da
         left_out += stream[place : item.offset]
         place = item.offset + len(item.raw)
     left_out += stream[place:]
-    if framing is F1:
+    if framing.family == "F1":
         assert left_out.strip(b"\xff") == b""  # spare marks are neither frame nor noise
     else:
         assert left_out == b""
 
 
-@BOTH
+@ALL
 @WITHOUT_DEADLINE
 @given(st.data(), st.integers(0, 1000), SEQUENCES, DATA)
 def test_frame_is_found_after_any_stream_given_up(
@@ -139,7 +145,7 @@ def test_frame_is_found_after_any_stream_given_up(
     feed(framer, stream[: at % (len(stream) + 1)])
     while framer.held:
         framer.resync()
-    assert meanings(framer.feed(framing.encode(sequence, content))) == [(sequence, content)]
+    assert meanings(framer.feed(framing.encode(sequence, content))) == [(sent(framing, sequence), content)]
 
 
 @WITHOUT_DEADLINE
@@ -152,20 +158,21 @@ def test_f1_has_no_mark_inside(sequence: int, data: bytes) -> None:
 
 # --- one flipped bit -----------------------------------------------------------------------------------------
 
-LEN = range(4, 8)
+LEN = {"F2": range(4, 8), "F3": range(2, 4)}
 """The bytes of LEN."""
 
 SHORT = st.lists(TELLING | st.binary(max_size=8), max_size=4).map(b"".join)
 EVERY_BIT = settings(deadline=None, max_examples=40)
 
 
+@pytest.mark.parametrize("framing", [F2, F3], ids=["F2", "F3"])
 @EVERY_BIT
 @given(SEQUENCES, SHORT)
-def test_f2_flipped_bit_outside_len_is_never_a_frame(sequence: int, data: bytes) -> None:
-    raw = F2.encode(sequence, data)
+def test_a_flipped_bit_outside_len_is_never_a_frame(framing: Framing, sequence: int, data: bytes) -> None:
+    raw = framing.encode(sequence, data)
     for bit in range(len(raw) * 8):
-        if bit // 8 not in LEN:
-            assert frames(cut(F2, flip(raw, bit))) == []
+        if bit // 8 not in LEN[framing.family]:
+            assert frames(cut(framing, flip(raw, bit))) == []
 
 
 @EVERY_BIT
@@ -189,7 +196,7 @@ def test_f1_flip_that_makes_a_mark_can_leave_a_frame() -> None:
     assert meanings(F1Framer().feed(flipped)) == [(0x81, b"")]
 
 
-@BOTH
+@ALL
 def test_flipped_bit_of_a_golden_frame_costs_that_frame_only(framing: Framing) -> None:
     raws = golden(framing)
     other = raws[0]
@@ -198,6 +205,6 @@ def test_flipped_bit_of_a_golden_frame_costs_that_frame_only(framing: Framing) -
         for bit in range(len(raw) * 8):
             found = meanings(cut(framing, other, flip(raw, bit), other))
             if found != expected:
-                assert framing is F1
+                assert framing.family == "F1"
                 assert bit // 8 == 0
                 assert found == meanings(cut(framing, other, raw, other))

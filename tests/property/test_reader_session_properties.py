@@ -32,8 +32,9 @@ from drivers.ports import (
 )
 from drivers.reader.options import ReaderOptions
 from drivers.reader.session import ReaderInput, ReaderSession
+from protocols.errors import MessageError
 from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
-from protocols.rsu.dialect import Dialect, load
+from protocols.rsu.dialect import Dialect, Holding, load, names
 from protocols.rsu.framing import Frame
 from protocols.rsu.messages import (
     CHINA,
@@ -51,7 +52,7 @@ from tools.rsu import FAULTS, SOUND, Antenna, Faults
 
 BEGAN = 1000.0
 WALL = datetime(2026, 3, 1, 8, 30, 5, 250_000, tzinfo=CHINA)
-DIALECTS = pytest.mark.parametrize("name", ["soulin", "wanji"])
+DIALECTS = pytest.mark.parametrize("name", names())
 OUTCOMES = ([DebitDone], [DebitUnknown], [DebitUnknown, DebitDone], [DebitNotSent])
 
 
@@ -167,7 +168,10 @@ class Harness:
         self.take(Connected() if self.connected else Disconnected("unplugged"))
 
     def hear(self, word: Report, cut: int) -> None:
-        data = self.dialect.encode(word)
+        try:
+            data = self.dialect.encode(word)
+        except MessageError:
+            return  # not every dialect has every word
         self.listen(self.dialect.framing.encode(self.dialect.sequences.get(data[0], 0x08), data), cut, word)
 
     def listen(self, data: bytes, cut: int, word: Report | None = None) -> None:
@@ -176,23 +180,26 @@ class Harness:
         whole, before = not self.session._framer.held, self.sends  # not swallowed by what came before
         self.take(data[: cut % (len(data) + 1)])
         self.take(data[cut % (len(data) + 1) :])
-        wants = whole and isinstance(word, TagSeen | Contents | Failed)
+        held = self.dialect.holding is not Holding.NONE  # F3 has no word for "wait"
+        wants = held and whole and isinstance(word, TagSeen | Contents | Failed)
         if wants and self.sends == before and self.owed_since is None:
             self.owed_since = self.now
 
     def contents(self, stage: int, obu: str, cut: int) -> None:
-        """What comes after B2."""
+        """What comes after B2, or all of a tag where nothing comes before."""
+        if not self.dialect.stages:
+            self.hear(Contents(obu, VEHICLE, CARD, next(tag for tag in TAGS if tag.obu_id == obu)), cut)
+            return
         brings = self.dialect.stages[stage % len(self.dialect.stages)]
         self.hear(Contents(obu, VEHICLE if "vehicle" in brings else None, CARD if "card" in brings else None), cut)
 
     def read(self, tag: Tag, cut: int) -> None:
         self.hear(TagSeen(tag), cut)
-        for stage in range(len(self.dialect.stages)):
+        for stage in range(len(self.dialect.stages) or 1):
             self.contents(stage, tag.obu_id, cut)
 
     def status(self, fault: int, cut: int) -> None:
-        authorised = None if self.dialect.name == "soulin" else True
-        self.hear(Status(fault, ("990100000001",), authorised, 0, "2001"), cut)
+        self.hear(Status(fault, ("990100000001",), authorised=True, maker=0, version="2001"), cut)
 
     def order(self, back: int) -> None:
         """A debit for the last reading or one before."""
@@ -534,13 +541,14 @@ def test_over_a_line_that_loses_nothing_everybody_pays_at_once(name: str, kind: 
     world.connect()
     for n in range(1, 11):
         car = world.drive_in(n, SOUND)
-        world.run(5)
+        world.run(5 + 3 * world.dialect.reread)
         assert car.paid
         assert [purchase.fen for purchase in car.tag.purchases] == [max(world.outcomes)]
         world.antenna.leave(car.tag)
     assert [outcome for outcome in world.outcomes.values() if outcome != [DebitNotSent]] == [[DebitDone]] * 10
     assert world.antenna.ignored_purchases <= (10 if kind is Doubling else 0)
-    assert max(world.antenna.answer_times) < 0.12
+    if world.dialect.holding is not Holding.NONE:
+        assert max(world.antenna.answer_times) < 0.12
 
 
 @DIALECTS
@@ -548,7 +556,7 @@ def test_a_purchase_whose_result_is_lost_is_settled_by_the_next_reading(name: st
     world = World(load(name), Wire, Random(1))
     world.connect()
     car = world.drive_in(1, FAULTS["lose-result"])
-    world.run(10)
+    world.run(10 + world.dialect.reread)
     assert car.paid
     assert len(car.tag.purchases) == 1
     assert [DebitUnknown] in world.outcomes.values()

@@ -61,7 +61,10 @@ def bad(*words: object, stdin: str | bytes | None = None) -> str:
 
 # --- help --------------------------------------------------------------------------------------------------
 
-COMMANDS = ["run", "demo", "check", "decode", "replay", "fee", "ledger verify", "ledger show", "ledger import"]
+COMMANDS = [
+    *("run", "demo", "check", "decode", "replay", "fee", "dissector", "capture convert"),
+    *("ledger verify", "ledger show", "ledger import"),
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +74,7 @@ def test_every_command_has_a_help_with_an_example(command: str, flag: str) -> No
     assert f"example: etclane {command}" in " ".join(said.split())
 
 
-@pytest.mark.parametrize("group", [[], ["ledger"]])
+@pytest.mark.parametrize("group", [[], ["ledger"], ["capture"]])
 def test_every_command_stands_in_the_help(group: Sequence[str]) -> None:
     said = good(*group, "--help")
     assert etclane(*group).stdout.split() == said.split()
@@ -485,3 +488,25 @@ def test_an_entry_with_a_quote_is_one_line() -> None:
     settled = DebitSettled("i1", "result", {"tac": "570bf7dc", "card_serial": 63}, 9000)
     shown = show.entry(chained(Draft(NOW, "out1", settled), "chain", 1, GENESIS))
     assert "proof card_serial=63 tac=570bf7dc" in shown
+
+
+# --- decode --dialect dsrc ------------------------------------------------------------------------------------
+
+BST = "FF FF FF FF 50 03 91 C0 08 00 00 00 66 C1 52 02 00 01 41 87 29 A0 1A 00 04 00 2B 00"
+READ_BALANCE = "0800000140 77 9105010318010105805c000204"
+BALANCE = "08000001e0f70091180119010106000d8f8e900000"
+
+
+def test_an_air_frame_is_decoded_from_its_words() -> None:
+    [line] = good("decode", "-d", "dsrc", *BST.split()).splitlines()
+    frame = json.loads(line)
+    assert frame["title"].endswith("BST")
+    assert frame["pdus"][0]["fields"]["time"] == 0x66C15202
+
+
+def test_air_frames_stand_one_on_a_line_and_answers_find_their_requests() -> None:
+    request, answer = map(
+        json.loads, good("decode", "-d", "dsrc", stdin=f"{READ_BALANCE}\n\n{BALANCE}\n").splitlines()
+    )
+    assert (request["direction"], answer["direction"]) == ("RSU->OBU", "OBU->RSU")
+    assert answer["files"][0]["fields"] == {"balance": 0x000D8F8E}

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
 
+from drivers.ports import AuthorisePsam
 from gateway.ledger.entries import (
     GENESIS,
     Alarm,
+    AuthorisationWanted,
     Body,
     DebitIntended,
     DebitSettled,
@@ -18,8 +21,17 @@ from gateway.ledger.entries import (
     canonical,
     chained,
 )
-from gateway.uplink.formats.cloudevents import Ack, AckError, message, parse_ack, status
-from tools.platform import Books
+from gateway.uplink.formats.cloudevents import (
+    Ack,
+    AckError,
+    OrderError,
+    message,
+    parse_ack,
+    parse_order,
+    status,
+)
+from protocols.obu.psam import PsamKeys, authorisation
+from tools.platform import Books, authorise, line_of
 
 AT = Moment(datetime(2026, 11, 21, 8, 0, tzinfo=UTC), 12.5, "boot", trusted=True)
 
@@ -173,12 +185,72 @@ def test_the_platform_takes_nothing_that_is_no_entry(payload: bytes) -> None:
     assert (books.counts.unreadable, books.counts.unique) == (1, 0)
 
 
-def test_a_new_entry_gives_a_line_and_a_repeat_none() -> None:
+def test_an_entry_is_given_once_and_told_in_a_line() -> None:
     books = Books()
     payload = message("lot-1", entry(1, INTENDED))[1]
     first, again = books.take(payload), books.take(payload)
     assert first is not None
     assert again is not None
-    assert "debit.intended" in first[1]
-    assert "15.00 元" in first[1]
-    assert again[1] == ""
+    key, new = first
+    assert new is not None
+    line = line_of(key, new)
+    assert "debit.intended" in line
+    assert "15.00 元" in line
+    assert again == (key, None)
+
+
+# --- orders ---------------------------------------------------------------------------------------------
+
+ORDER = {
+    "specversion": "1.0",
+    "id": "p/1",
+    "source": "/platform",
+    "type": "city.etclane.order.authorise_psam",
+    "data": {"device": "rsu1", "random": "B1B2B3B4B5B6B7B8", "mac": "c1c2c3c4c5c6c7c8"},
+}
+
+
+def ordered(**changes: object) -> bytes:
+    return json.dumps({**ORDER, **changes}).encode()
+
+
+def test_an_order_is_a_cloudevent() -> None:
+    order = AuthorisePsam("rsu1", "b1b2b3b4b5b6b7b8", "c1c2c3c4c5c6c7c8")
+    assert parse_order(ordered()) == order
+    assert parse_order(ordered(time="2026-11-21T08:00:00Z", subject="x", data={**DATA, "note": "更多"})) == order
+
+
+DATA = {"device": "rsu1", "random": "b1b2b3b4b5b6b7b8", "mac": "c1c2c3c4c5c6c7c8"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (b"", "message"),
+        (b"\xff" * 20, "message"),
+        (b"[" * 4000, "message"),
+        (b"null", "message"),
+        (ordered(data=None), "data"),
+        (ordered(type="city.etclane.order.open_barrier"), "type"),
+        (ordered(specversion="2.0"), "specversion"),
+        (ordered(data={**DATA, "mac": "c1c2"}), "data.mac"),
+        (ordered(data={**DATA, "random": "b1b2b3b4b5b6b7bx"}), "data.random"),
+        (ordered(data={**DATA, "device": "x" * 129}), "data.device"),
+        (ordered(data={**DATA, "device": 7}), "data.device"),
+        (ordered(data={**DATA, "note": "x" * 4096}), "at most 4096 bytes"),
+    ],
+)
+def test_what_orders_nothing_is_named(payload: bytes, words: str) -> None:
+    with pytest.raises(OrderError, match=re.escape(words)):
+        parse_order(payload)
+
+
+def test_the_platform_answers_what_is_wanted_so_that_the_psam_takes_it() -> None:
+    keys = PsamKeys(bytes(16), bytes(16), bytes(range(16)))
+    wanted = entry(9, AuthorisationWanted("rsu1", "01", "02", 1, 0, "00" * 8, "b1b2b3b4b5b6b7b8"))
+    taken = Books().take(message("lot-1", wanted)[1])
+    assert taken is not None
+    key, new = taken
+    assert new is not None
+    mac = authorisation(keys, bytes.fromhex("b1b2b3b4b5b6b7b8")).hex()
+    assert parse_order(authorise(keys, key, new["body"])) == AuthorisePsam("rsu1", "b1b2b3b4b5b6b7b8", mac)

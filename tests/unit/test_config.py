@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers.security.module import InRsu, Remote, Software
 from gateway.config import Config, ConfigError, SiteFile, load, load_tariff
 from gateway.lane.state import LaneRules
 from protocols.rsu import dialect
@@ -352,6 +353,89 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     ]
 
 
+# --- who has the keys --------------------------------------------------------------------------------------
+
+KEYS = f"""
+[software_keys]
+vehicle = "{"10" * 16}"
+purchase = "{"20" * 16}"
+authorisation = "{"40" * 16}"
+"""
+TEST_LOT = ('state = "state"', 'state = "state"\nproduction = false')
+PLATFORM = ('password_file = "secret"\n', f'password_file = "secret"\n{KEYS}')
+NOBODY = ('[[uplink]]\nname = "city"\nhost = "mqtt.example"\npassword_file = "secret"\n', "")
+SOULIN_REMOTE = ('baud=115200"', 'baud=115200"\nsecurity = "remote"')
+GENVICT = ('dialect = "wanji"', 'dialect = "genvict"')
+
+
+def secured(security: str) -> tuple[str, str]:
+    return ('tcp://192.168.1.20:9527"', f'tcp://192.168.1.20:9527"\nsecurity = "{security}"')
+
+
+def boxed(security: str = "software", listen: str = "tcp://0.0.0.0:21004") -> tuple[str, str]:
+    box = f'[[box]]\nname = "box1"\nlisten = "{listen}"\nsecurity = "{security}"\n\n[[uplink]]'
+    return ("[[uplink]]", box)
+
+
+def test_the_antenna_has_the_keys_unless_a_site_says_otherwise(write: Write) -> None:
+    config = load(write())
+    assert config.options.site.production
+    assert config.rules.security == {"rsu1": InRsu(), "rsu2": InRsu()}
+
+
+def test_a_platform_has_the_keys(write: Write) -> None:
+    security = load(write(GENVICT, secured("remote"), boxed("remote"))).rules.security
+    assert (security["rsu2"], security["box1"]) == (Remote(), Remote())
+
+
+def test_a_test_lot_may_have_keys_in_software(write: Write) -> None:
+    security = load(write(TEST_LOT, GENVICT, secured("software"), boxed(), PLATFORM)).rules.security
+    module = security["rsu2"]
+    assert isinstance(module, Software)
+    assert module is security["box1"]
+    assert module.psam.keys.vehicle == b"\x10" * 16
+    assert module.psam.terminal == "990100000001"
+
+
+IN_PRODUCTION = "正式运营不得使用"
+NO_KEYS = "缺少测试密钥表 [software_keys]"
+NO_PLATFORM = "没有平台可应答"
+UNABLE = "协议 soulin 没有 PSAM 授权，只能是 rsu / soulin authorises no PSAMs: must be rsu"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            (GENVICT, secured("software"), PLATFORM),
+            [("30: reader.2.security", IN_PRODUCTION), ("47: software_keys", IN_PRODUCTION)],
+        ),
+        ((boxed(), PLATFORM), [("44: box.1.security", IN_PRODUCTION), ("51: software_keys", IN_PRODUCTION)]),
+        ((PLATFORM,), [("46: software_keys", IN_PRODUCTION)]),
+        ((TEST_LOT, GENVICT, secured("software")), [("31: reader.2.security", NO_KEYS)]),
+        ((GENVICT, secured("remote"), NOBODY), [("30: reader.2.security", NO_PLATFORM)]),
+        ((SOULIN_REMOTE,), [("25: reader.1.security", UNABLE)]),
+        ((boxed("remote", "serial:///dev/ttyS0"),), [("43: box.1.listen", "须为 tcp://")]),
+        ((boxed("rsu"),), [("44: box.1.security", "只能是 'remote' or 'software'")]),
+        ((boxed(), ('"box1"', '"rsu1"'), TEST_LOT, PLATFORM), [("43: box.1.name", "名称 'rsu1' 重复")]),
+    ],
+)
+def test_nobody_has_keys_who_must_not_or_cannot(
+    write: Write, changes: tuple[tuple[str, str], ...], said: list[tuple[str, str]]
+) -> None:
+    found = mistakes(write(*changes))
+    assert len(found) == len(said)
+    for line, (place, words) in zip(found, said, strict=True):
+        assert line.startswith(f"site.toml:{place}: ")
+        assert words in line
+        assert " / " in line
+
+
+def test_a_wrong_key_is_not_shown(write: Write) -> None:
+    said = mistake(write(TEST_LOT, PLATFORM, ("20" * 16, "c0ffee")))
+    assert said == "site.toml:49: software_keys.purchase: 须为 32 位十六进制数字 / must be 32 hex digits"
+
+
 # --- all at once -------------------------------------------------------------------------------------------
 
 
@@ -419,3 +503,12 @@ def test_a_tariff_alone(tmp_path: Path) -> None:
     path.write_text(TARIFF.replace("unit_fen = 100", ""))
     with pytest.raises(ConfigError, match=r"tariff\.toml:5: classes\.1\.unit_fen: 缺少此项"):
         load_tariff(path)
+
+
+@pytest.mark.parametrize(("dialect_name", "seconds"), [("soulin", 10.0), ("genvict", 30.0)])
+def test_a_presence_lasts_until_the_antenna_reads_the_tag_again(
+    make_site: Callable[[Path, list[dict[str, str]]], Path], tmp_path: Path, dialect_name: str, seconds: float
+) -> None:
+    lane = {"name": "out", "role": "exit", "dialect": dialect_name}
+    ports = {"antenna": "tcp://127.0.0.1:1", "barrier": "tcp://127.0.0.1:2"}
+    assert load(make_site(tmp_path, [{**lane, **ports}])).rules.lanes["out"].presence == seconds

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from gateway.daemon import BUILT, begin
-from gateway.ledger.entries import Booted, Draft, Moment
+from gateway.ledger.entries import Booted, BoxDebitEnded, BoxDebitIntended, BoxTraded, Draft, Moment
 from gateway.ledger.store import Store
 from protocols.rsu.messages import CHINA
 
@@ -40,3 +40,18 @@ def test_a_dead_battery_does_not_lower_the_floor_below_the_program(tmp_path: Pat
 def test_one_run_in_the_future_does_not_poison_every_later_one(tmp_path: Path) -> None:
     future, back = booted(TODAY.replace(year=2036)), booted(TODAY, trusted=False)
     assert floor_after(tmp_path, future, back) == TODAY
+
+
+def test_purchases_of_boxes_without_an_outcome_are_left_unresolved(tmp_path: Path) -> None:
+    at = Moment(TODAY, 1.0, "boot", trusted=True)
+
+    def intended(intent: str) -> Draft:
+        return Draft(at, "", BoxDebitIntended("box1", intent, "5a", "99", 1, 500, "", "9901"))
+
+    ended = Draft(at, "", BoxDebitEnded("box1", "i2", "not made", "why"))
+    traded = Draft(at, "", BoxTraded("box1", "i3", 0, "5a", "99", "", 0, 1, 500, 1500, 1000, "", {}))
+    store = Store(tmp_path / "ledger.db")
+    store.append([intended("i1"), intended("i2"), intended("i3"), ended, traded])
+    left = begin(store)[2].left()
+    store.close()
+    assert left == (BoxDebitEnded("box1", "i1", "unresolved", "the gateway stopped before the outcome"),)

@@ -29,7 +29,7 @@ def test_frame() -> None:
             "dialect": "soulin",
             "direction": "RSU->PC",
             "command": "B3",
-            "title": "vehicle info",
+            "title": "车辆信息 / vehicle info",
             "sequence": 0x58,
             "checksum": "ok",
             "fields": {
@@ -102,7 +102,7 @@ def test_empty_answer(dialect: Dialect) -> None:
             "dialect": dialect.name,
             "direction": "PC->RSU",
             "command": "",
-            "title": "empty answer",
+            "title": "空应答 / empty answer",
             "sequence": 0x81,
             "checksum": "ok",
             "fields": {},
@@ -136,7 +136,7 @@ def test_sound_frame_that_no_table_fits() -> None:
 
 def test_error_inside_a_message_names_its_byte() -> None:
     [found] = decode(WANJI, f2_encode(1, b"\xb0" + bytes(20)))
-    assert found["error"] == "B0: 18 bytes are not 15 + 9n (at byte 3)"
+    assert found["error"] == "B0.psams: 18 bytes are not 15 + 9n (at byte 3)"
     assert found["checksum"] == "ok"
 
 

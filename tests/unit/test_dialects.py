@@ -108,7 +108,7 @@ def test_entry_point_brings_a_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_entry_point_that_is_no_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("other", "protocols.rsu.dialects.wanji:ENTRY", "etclane.dialects")
+    point = EntryPoint("other", "protocols.rsu.dialects.gantry_v3:B0", "etclane.dialects")
     monkeypatch.setattr(dialects, "entry_points", lambda **_: [point])
     with pytest.raises(TypeError, match="is not a Dialect"):
         load("other")
@@ -134,7 +134,7 @@ def test_unknown_command(dialect: Dialect, command: str) -> None:
     ("dialect", "command", "allowed"),
     [
         (SOULIN, "B0", "27 bytes"),
-        (SOULIN, "B2", "33, 6 bytes"),
+        (SOULIN, "B2", "33, 35, 6 bytes"),
         (SOULIN, "B3", "22, 6 bytes"),
         (SOULIN, "B4", "103, 6 bytes"),
         (SOULIN, "B5", "38, 6 bytes"),
@@ -145,19 +145,19 @@ def test_unknown_command(dialect: Dialect, command: str) -> None:
         (SOULIN, "4C", "2 bytes"),
         (SOULIN, "C6", "68 bytes"),
         (WANJI, "B2", "37, 6 bytes"),
-        (WANJI, "B4", "183, 6 bytes"),
-        (WANJI, "B5", "36, 6 bytes"),
+        (WANJI, "B4", "183, 274, 64, 161, 6 bytes"),
+        (WANJI, "B5", "36, 20, 6 bytes"),
         (WANJI, "C0", "22 bytes"),
         (WANJI, "C1", "13 bytes"),
         (WANJI, "C2", "10, 6 bytes"),
         (WANJI, "C4", "2 bytes"),
-        (WANJI, "C6", "67 bytes"),
+        (WANJI, "C6", "67, 159, 164, 174 bytes"),
         (WANJI, "CF", "2 bytes"),
     ],
 )
 def test_wrong_length_names_those_allowed(dialect: Dialect, command: str, allowed: str) -> None:
     sizes = {int(size) for size in allowed.removesuffix(" bytes").split(", ")}
-    for length in range(1, 200):
+    for length in range(1, 300):
         data = bytes.fromhex(command) + bytes(length - 1)
         if length in sizes:
             assert to_data(dialect.decode(data)) == data
@@ -173,12 +173,12 @@ def test_wanji_status_has_18_bytes_and_9_per_psam() -> None:
         if length >= 18 and (length - 18) % 9 == 0:
             assert len(plain(WANJI.decode(data))["psams"]) == (length - 18) // 9
         else:
-            with pytest.raises(MessageError, match="B0: "):
+            with pytest.raises(MessageError, match=r"^B0\."):
                 WANJI.decode(data)
 
 
 def test_error_inside_a_message_counts_from_its_command_byte() -> None:
-    with pytest.raises(MessageError, match=r"^B0: 1 bytes are not 15 \+ 9n \(at byte 3\)$") as caught:
+    with pytest.raises(MessageError, match=r"^B0\.psams: 1 bytes are not 15 \+ 9n \(at byte 3\)$") as caught:
         WANJI.decode(bytes.fromhex("b0000000"))
     assert caught.value.offset == 3
 
@@ -228,7 +228,7 @@ def test_heartbeat_without_psams() -> None:
     ],
 )
 def test_heartbeat_that_does_not_add_up(tail: str) -> None:
-    with pytest.raises(MessageError, match="B1: "):
+    with pytest.raises(MessageError, match=r"^B1\."):
         heartbeat(tail)
 
 
@@ -288,7 +288,7 @@ SAID: list[tuple[Dialect, Order | Report]] = [
     (WANJI, Resend(OBU, NOON)),
     (WANJI, HeartbeatSeen()),
     (WANJI, Status(0, ("01370004727f",), authorised=True, maker=8, version="2009")),
-    (WANJI, Status(1, ("01370004727f", "01370004727e"), authorised=False, maker=8, version="2009")),
+    (WANJI, Status(1, ("01370004727f", "01370004727e"), authorised=False, maker=8, version="2009", slots=(1, 2))),
     (WANJI, Contents(OBU, CAR, CARD)),
     (WANJI, Contents(OBU, TRUCK, CARD)),
     (WANJI, replace(RESULT, algorithm=4)),
@@ -309,8 +309,6 @@ def test_what_is_said_is_heard(dialect: Dialect, word: Order | Report) -> None:
         (SOULIN, HeartbeatSeen()),
         (SOULIN, Contents(OBU, None, None)),
         (SOULIN, Failed(OBU, 0xB0, 1)),
-        (WANJI, Stop(OBU, None)),
-        (WANJI, Resend(OBU, None)),
         (WANJI, Contents(OBU, CAR, None)),
         (WANJI, Contents(OBU, None, CARD)),
         (WANJI, Contents(OBU, None, None)),
@@ -343,7 +341,7 @@ def test_words_that_a_dialect_has_not(dialect: Dialect, word: Order | Report) ->
 def test_values_that_do_not_fit(dialect: Dialect, word: Order | Report) -> None:
     if dialect is SOULIN and isinstance(word, Contents):
         word = replace(word, card=None)
-    with pytest.raises(MessageError, match="cannot be encoded"):
+    with pytest.raises(MessageError, match="cannot be"):
         dialect.encode(word)
 
 

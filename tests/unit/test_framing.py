@@ -1,5 +1,6 @@
 import pytest
 
+from protocols.crc import crc_x25
 from protocols.rsu.framing import (
     F1,
     F2,
@@ -12,7 +13,6 @@ from protocols.rsu.framing import (
     Framing,
     Noise,
     bcc,
-    crc_x25,
     f1_encode,
     f2_encode,
 )

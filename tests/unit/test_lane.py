@@ -273,7 +273,7 @@ def intended(fen: int = 1500, card: Card = CARD) -> DebitIntended:
 
 def test_a_debit_waits_for_its_intent() -> None:
     lane, actions = take(EXIT, READY, FACTS, READ)
-    order = Debit("rsu2", 7, "b-1", TAG.obu_id, 1500, AT.replace(microsecond=0))
+    order = Debit("rsu2", 7, "b-1", TAG.obu_id, 1500, AT.replace(microsecond=0), STAY.entered)
     assert actions == [Record(intended()), Do(order, after=intended())]
     assert lane == replace(READY, phase=DEBITING)
 
@@ -421,7 +421,7 @@ def test_a_balance_less_the_amount_settles() -> None:
 def test_a_balance_that_is_what_it_was_tells_that_nothing_was_taken_and_it_is_tried_anew() -> None:
     lane, actions = take(EXIT, IN_DOUBT, DOUBT, again(10_000))
     anew = replace(intended(), intent="b-2")
-    order = Debit("rsu2", 9, "b-2", TAG.obu_id, 1500, AT.replace(microsecond=0))
+    order = Debit("rsu2", 9, "b-2", TAG.obu_id, 1500, AT.replace(microsecond=0), STAY.entered)
     not_made = NotDebited("b-1", "the balance is what it was")
     assert actions == [Record(not_made), Record(anew), Do(order, after=anew)]
     assert lane.phase == replace(DEBITING, intent="b-2")

@@ -36,7 +36,7 @@ from drivers.reader.session import (
     ReaderSession,
 )
 from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
-from protocols.rsu.dialect import Dialect, load
+from protocols.rsu.dialect import Dialect, Holding, load
 from protocols.rsu.framing import Frame
 from protocols.rsu.messages import (
     CHINA,
@@ -208,7 +208,7 @@ class Bench:
 
     def holding(self) -> list[Order | None]:
         """The answer that keeps the tag waiting, in this dialect."""
-        if self.dialect.holding is None:
+        if self.dialect.holding is Holding.EMPTY:
             return [EMPTY]
         return [Resend(OBU, self.instant.wall.replace(microsecond=0))]
 
@@ -800,7 +800,7 @@ def end_by_time(bench: Bench) -> str:
 def end_by_error(bench: Bench) -> str:
     bench.hear(Failed(OBU, 0xB5, 0x08))
     assert kinds(bench.words()) == [Stop]
-    return "the antenna reports B5 error 08"
+    return f"the antenna reports B5 error 08 {bench.dialect.codes.get((0xB5, 0x08), '')}".rstrip()
 
 
 def end_by_new_reading(bench: Bench) -> str:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from drivers.ports import (
+    AuthorisePsam,
     CloseBarrier,
     Debit,
     DebitDone,
@@ -22,9 +23,13 @@ from drivers.ports import (
     Show,
     TagRead,
 )
+from drivers.security.box import BoxDebitWanted
+from drivers.security.module import Remote
 from gateway.lane.state import LaneRules
 from gateway.ledger.entries import (
     Booted,
+    BoxDebitEnded,
+    BoxDebitIntended,
     ClockStepped,
     DebitIntended,
     DebitSettled,
@@ -130,7 +135,7 @@ def test_a_car_in_and_out(desk: Desk) -> None:
     intended, debit = desk.news()
     assert isinstance(intended, DebitIntended)
     assert (intended.intent, intended.stay, intended.fen) == ("boot-2", "boot-1", 500)
-    assert debit == Debit("rsu2", 1, "boot-2", TAG.obu_id, 500, AT + timedelta(minutes=30))
+    assert debit == Debit("rsu2", 1, "boot-2", TAG.obu_id, 500, AT + timedelta(minutes=30), AT)
     proof = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, debit.at, 9500)
     desk.runner.on(DebitDone("rsu2", "boot-2", proof), after(1801))
     assert desk.kinds() == ["Release", "DebitSettled", "StayClosed", "OpenBarrier", "Show"]
@@ -347,3 +352,35 @@ def test_a_reader_that_comes_back_is_recorded_in_its_lane(desk: Desk) -> None:
     (draft,) = desk.did
     assert isinstance(draft, Draft)
     assert (draft.lane, draft.body) == ("out1", DeviceChanged("rsu2", up=False, detail="silent"))
+
+
+# --- platforms and boxes -----------------------------------------------------------------------------------
+
+
+def test_a_start_ends_the_purchases_that_boxes_left_open(desk: Desk) -> None:
+    left = BoxDebitEnded("box1", "i1", "unresolved", "the gateway stopped before the outcome")
+    desk.runner.start(BOOTED, START, [left])
+    assert desk.news() == [BOOTED, left]
+
+
+def test_an_order_of_a_platform_is_carried_out(desk: Desk) -> None:
+    desk.runner = Runner(
+        replace(RULES, security={"rsu1": Remote()}), desk.stays, "boot", desk.submit, desk.did.append, AT
+    )
+    order = AuthorisePsam("rsu1", "b1" * 8, "c1" * 8)
+    desk.runner.obey(order, START)
+    assert desk.news() == [order]
+    desk.runner.obey(replace(order, device="rsu9"), START)
+    assert desk.kinds() == ["Alarm"]
+
+
+def test_what_a_box_waits_for_follows_its_record(slow: Desk) -> None:
+    released: list[str] = []
+    wanted = BoxDebitWanted("box1", "i1", "5a000001", "9901000000000001", 7, 500, AT, "990100000001")
+    slow.runner.box(wanted, START, lambda: released.append("mac1"))
+    assert slow.news() == [
+        BoxDebitIntended("box1", "i1", "5a000001", "9901000000000001", 7, 500, AT.isoformat(), "990100000001")
+    ]
+    assert released == []
+    slow.wrote()
+    assert released == ["mac1"]

@@ -18,20 +18,26 @@ from protocols.rsu.messages import (
     CHINA,
     Contents,
     Failed,
+    FetchTac,
     GoOn,
     Heartbeat,
     Init,
     Order,
+    PsamAnswered,
+    PsamAsks,
+    PsamAuthorise,
+    PsamInit,
     Purchase,
     Report,
     Resend,
     Result,
     Status,
     Stop,
+    TacFetched,
     TagSeen,
 )
 from tools.cards import DEFECTS, CardRefused, SimulatedTag, make_tag, plate_number, stand_in_tac, truth
-from tools.rsu import FAULTS, HELP, Antenna, Faults, Shell, serve_tcp
+from tools.rsu import FAULTS, HELP, NO_TAC, WRONG_MAC, Antenna, Faults, Shell, serve_tcp
 
 NOW = datetime(2026, 3, 1, 8, 30, 5, tzinfo=CHINA)
 PLATE = "测A00001"
@@ -113,8 +119,16 @@ class Pc:
     def buy(self, tag: SimulatedTag, fen: int = 500) -> None:
         self.say(Purchase(tag.tag.obu_id, tag.tag.issuer, fen, NOW, tag.card.station))
 
+    def fetch(self, tag: SimulatedTag, card_serial: int) -> list[Report]:
+        """What C8 brings."""
+        self.words()
+        self.say(FetchTac(tag.tag.obu_id, card_serial))
+        assert self.words() == []
+        self.wait(0.16)
+        return self.words()
 
-@pytest.fixture(params=["wanji", "soulin"])
+
+@pytest.fixture(params=["wanji", "soulin", "lane-v2"])
 def pc(request: pytest.FixtureRequest) -> Pc:
     pc = Pc(load(request.param))
     pc.start()
@@ -124,6 +138,13 @@ def pc(request: pytest.FixtureRequest) -> Pc:
 @pytest.fixture
 def wanji() -> Pc:
     pc = Pc(load("wanji"))
+    pc.start()
+    return pc
+
+
+@pytest.fixture
+def genvict() -> Pc:
+    pc = Pc(load("genvict"))
     pc.start()
     return pc
 
@@ -159,7 +180,8 @@ def test_an_antenna_is_silent_until_it_is_initialised(
     pc.wait(100)
     assert pc.frames == []
     pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
-    assert pc.words() == [Status(0, (pc.antenna.terminal,), authorised, 0, "2001")]
+    slots = (1,) if authorised is False else ()
+    assert pc.words() == [Status(0, (pc.antenna.terminal,), authorised, 0, "2001", slots)]
     pc.wait(1)
     assert pc.words() == []
     assert not pc.antenna.radiating
@@ -552,6 +574,124 @@ def test_a_late_result_comes_late(pc: Pc, tag: SimulatedTag) -> None:
     assert kinds(pc.words()) == [Result]
 
 
+@pytest.mark.parametrize(
+    ("fault", "code", "paid"), [("result-error", 0x11, 0), ("result-error-but-paid", 0x01, 500)]
+)
+def test_a_result_with_an_error_tells_nothing_of_the_money(
+    pc: Pc, tag: SimulatedTag, fault: str, code: int, paid: int
+) -> None:
+    pc.read(tag, FAULTS[fault])
+    pc.words()
+    pc.buy(tag)
+    pc.wait(0.16)
+    assert pc.words() == [Failed(tag.tag.obu_id, 0xB5, code)]
+    assert (tag.balance, pc.antenna.terminal_serial) == (10_000 - paid, int(paid > 0))
+    pc.stop(tag)
+    pc.wait(0.5)
+    for _ in pc.dialect.stages:
+        pc.go_on(tag)
+    pc.buy(tag, 0)  # only the first goes wrong
+    pc.wait(0.16)
+    assert kinds(pc.words())[-1] is Result
+
+
+@pytest.mark.parametrize("name", ["wanji", "gantry-v3", "lane-v2"])
+def test_c8_brings_the_tac_that_b5_had_not(name: str, tag: SimulatedTag) -> None:
+    pc = Pc(load(name))
+    pc.start()
+    pc.read(tag, FAULTS["no-tac"])
+    pc.words()
+    pc.buy(tag)
+    pc.wait(0.16)
+    (result,) = pc.words()
+    assert isinstance(result, Result)
+    assert (result.tac, result.card_serial) == (NO_TAC, 1)
+    (bought,) = tag.purchases
+    assert pc.fetch(tag, 1) == [TacFetched(tag.tag.obu_id, bought.tac, 9_500)]
+    pc.go_on(tag)
+    pc.wait(30)
+    assert TagSeen not in kinds(pc.words())
+
+
+def test_c8_without_b8_is_answered_with_b5(tag: SimulatedTag) -> None:
+    pc = Pc(load("bcc2019"))
+    pc.start()
+    pc.read(tag, FAULTS["tac-failed"])
+    pc.words()
+    pc.buy(tag)
+    pc.wait(0.16)
+    (failed,) = pc.words()
+    assert isinstance(failed, Failed)
+    assert failed.rest
+    (fetched,) = pc.fetch(tag, 0)
+    assert fetched == replace(failed.rest, tac=tag.purchases[0].tac)
+
+
+def test_an_error_of_the_tac_alone_tells_the_serial(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.read(tag, FAULTS["tac-failed"])
+    wanji.words()
+    wanji.buy(tag)
+    wanji.wait(0.16)
+    rest = Result(tag.tag.obu_id, wanji.antenna.terminal, 1, 1, NO_TAC, 9, 0, NOW, 9_500)
+    assert wanji.words() == [Failed(tag.tag.obu_id, 0xB5, 0x08, rest)]
+    assert wanji.fetch(tag, 1) == [TacFetched(tag.tag.obu_id, tag.purchases[0].tac, 9_500)]
+
+
+def test_c8_about_no_purchase_or_no_tag_brings_an_error(wanji: Pc, tag: SimulatedTag) -> None:
+    nothing = [Failed(tag.tag.obu_id, 0xB8, 0x04)]
+    wanji.read(tag)
+    assert wanji.fetch(tag, 1) == nothing  # it has bought nothing
+    wanji.stop(tag)
+    wanji.wait(0.5)
+    wanji.read(tag)
+    wanji.buy(tag)
+    wanji.wait(0.16)
+    assert wanji.fetch(tag, 2) == nothing
+    wanji.stop(tag)
+    wanji.wait(0.5)
+    wanji.read(tag)
+    wanji.buy(tag)
+    wanji.wait(0.16)
+    wanji.antenna.leave(tag)
+    assert wanji.fetch(tag, 2) == nothing
+
+
+def test_c8_out_of_turn_is_not_heard(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.say(FetchTac(tag.tag.obu_id, 1))
+    wanji.antenna.enter(tag)
+    wanji.wait(0)
+    wanji.say(FetchTac(tag.tag.obu_id, 1))  # not read yet
+    wanji.go_on(tag)
+    wanji.say(FetchTac("5a000002", 1))  # another tag's
+    wanji.buy(tag)
+    assert tag.balance == 9_500
+    wanji.wait(0.16)
+    assert kinds(wanji.words()) == [TagSeen, Contents, Result]
+
+
+def test_a_flood_comes_once(wanji: Pc, tag: SimulatedTag) -> None:
+    wanji.antenna.enter(tag, Faults(flood=20))
+    wanji.wait(0)
+    assert wanji.words() == [TagSeen(tag.tag)] * 21
+    wanji.stop(tag)
+    wanji.wait(0.5)
+    assert wanji.words() == [TagSeen(tag.tag)]
+
+
+def test_a_tag_that_has_paid_can_be_found_again(pc: Pc, tag: SimulatedTag) -> None:
+    pc.read(tag, FAULTS["again"])
+    pc.buy(tag)
+    pc.wait(0.16)
+    pc.words()
+    pc.go_on(tag)
+    paid = pc.now
+    pc.wait(1.1)
+    assert TagSeen in kinds(pc.words())
+    assert next(time for time, frame in pc.frames if time > paid and frame.data[0] == 0xB2) == pytest.approx(
+        paid + 1.0
+    )
+
+
 def test_noise_and_tears_do_not_hide_the_frames(pc: Pc, tag: SimulatedTag) -> None:
     pc.chunks.clear()
     pc.read(tag, replace(FAULTS["noise"], torn=True))
@@ -601,6 +741,145 @@ def test_no_bytes_upset_an_antenna(name: str, noise: bytes) -> None:
 def test_a_tag_that_no_frame_can_hold_is_refused_at_the_door(pc: Pc) -> None:
     with pytest.raises(MessageError):
         pc.antenna.enter(make_tag(5, "测A0000000001", 1, 0))
+
+
+# --- its PSAM ----------------------------------------------------------------------------------------------------
+
+MAC = "0123456789abcdef"
+
+
+def test_an_antenna_may_be_authorised_from_the_start() -> None:
+    pc = Pc(load("wanji"), authorised=True)
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    assert pc.words() == [Status(0, (pc.antenna.terminal,), authorised=True, maker=0, version="2001")]
+
+
+@pytest.mark.parametrize("name", ["wanji", "gantry-v3"])
+def test_the_right_mac_opens_the_psam(name: str, tag: SimulatedTag) -> None:
+    pc = Pc(load(name), mac=MAC)
+    pc.start()
+    pc.say(PsamInit(1))
+    (asks,) = pc.words()
+    assert isinstance(asks, PsamAsks)
+    assert (asks.fault, asks.slot, asks.terminal) == (0, 1, pc.antenna.terminal)
+    assert [len(text) for text in (asks.number, asks.area, asks.random)] == [20, 16, 16]
+    pc.say(PsamAuthorise(1, MAC))
+    assert pc.words() == [PsamAnswered(0, "9000")]
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    assert pc.words() == [Status(0, (pc.antenna.terminal,), authorised=True, maker=0, version="2001")]
+    pc.start()
+    pc.read(tag)
+    assert kinds(pc.words()) == [TagSeen, Contents]
+
+
+def test_a_mac_is_tried_once_against_its_own_random() -> None:
+    pc = Pc(load("wanji"), mac=lambda asks: asks.random[::-1])
+    pc.start()
+    randoms = []
+    for _ in range(2):
+        pc.say(PsamInit(1))
+        (asks,) = pc.words()
+        assert isinstance(asks, PsamAsks)
+        randoms.append(asks.random)
+    assert randoms[0] != randoms[1]
+    refused = [PsamAnswered(1, WRONG_MAC)]
+    for mac in (randoms[0][::-1], randoms[1][::-1]):  # the first spends the second
+        pc.say(PsamAuthorise(1, mac))
+        assert pc.words() == refused
+    pc.say(PsamInit(2))
+    (asks,) = pc.words()
+    assert isinstance(asks, PsamAsks)
+    assert asks.fault  # there is no such slot
+    pc.say(PsamAuthorise(2, asks.random[::-1]))
+    assert pc.words() == refused
+    assert not pc.antenna.authorised
+
+
+def test_an_antenna_that_wants_no_mac_takes_none(wanji: Pc) -> None:
+    wanji.say(PsamInit(1))
+    wanji.say(PsamAuthorise(1, MAC))
+    assert kinds(wanji.words()) == [PsamAsks, PsamAnswered]
+    assert not wanji.antenna.authorised
+
+
+def test_a_locked_psam_reads_no_tag(tag: SimulatedTag) -> None:
+    wanji, genvict = Pc(load("wanji"), mac=MAC), Pc(load("genvict"), mac=MAC)
+    for pc in (wanji, genvict):
+        pc.start()
+        pc.read(tag)
+    assert wanji.words() == [TagSeen(tag.tag), Failed(tag.tag.obu_id, 0xB4, 0x05)]
+    genvict.wait(15)
+    assert genvict.words() == [Heartbeat(0)]
+    genvict.say(PsamInit(1))
+    genvict.say(PsamAuthorise(1, MAC))
+    genvict.wait(0)
+    assert kinds(genvict.words()) == [PsamAsks, PsamAnswered, Contents]
+
+
+# --- a tag that comes in one frame -------------------------------------------------------------------------------
+
+
+def test_the_first_frame_may_bring_all(genvict: Pc, tag: SimulatedTag) -> None:
+    tag.card = replace(tag.card, listed=True)
+    genvict.antenna.enter(tag)
+    genvict.wait(0)
+    assert genvict.words() == [Contents(tag.tag.obu_id, tag.vehicle, tag.card, tag.tag)]
+    genvict.buy(tag)
+    genvict.wait(0.16)
+    assert genvict.words() == [
+        Result(tag.tag.obu_id, genvict.antenna.terminal, 1, 1, tag.purchases[0].tac, 9, 0, NOW, 9_500)
+    ]
+    genvict.go_on(tag)
+    genvict.wait(60)
+    assert set(kinds(genvict.words())) == {Heartbeat}
+
+
+def test_f3_sees_one_tag_at_most_every_20_s(genvict: Pc, tag: SimulatedTag) -> None:
+    other = make_tag(2, "测A00002", 1, 10_000)
+    genvict.antenna.enter(tag)
+    genvict.wait(0)
+    genvict.stop(tag)
+    genvict.antenna.leave(tag)
+    genvict.wait(5)
+    genvict.antenna.enter(tag)  # even if it leaves and comes back
+    genvict.antenna.enter(other)
+    genvict.wait(14.9)
+    seen = [word.obu_id for word in genvict.words() if isinstance(word, Contents)]
+    assert seen == [tag.tag.obu_id, other.tag.obu_id]
+    genvict.wait(0.2)
+    seen = [word.obu_id for word in genvict.words() if isinstance(word, Contents)]
+    assert seen == [tag.tag.obu_id]
+
+
+def test_f3_drops_a_tag_without_order_and_repeats_nothing(genvict: Pc, tag: SimulatedTag) -> None:
+    genvict.antenna.enter(tag)
+    genvict.wait(1.2)
+    assert kinds(genvict.words()) == [Contents]
+    genvict.buy(tag)
+    assert (genvict.antenna.ignored_purchases, tag.balance) == (1, 10_000)
+
+
+@pytest.mark.parametrize("fault", ["result-error", "result-error-but-paid"])
+def test_an_error_without_a_short_form_has_a_rest_that_says_nothing(
+    genvict: Pc, tag: SimulatedTag, fault: str
+) -> None:
+    genvict.read(tag, FAULTS[fault])
+    genvict.words()
+    genvict.buy(tag)
+    genvict.wait(0.16)
+    assert genvict.words() == [Failed(tag.tag.obu_id, 0xB5, FAULTS[fault].result_code)]
+
+
+def test_a_whole_tag_without_card_does_not_pay(genvict: Pc) -> None:
+    tag = make_tag(4, PLATE, 1, 10_000, has_card=False)
+    genvict.read(tag)
+    (contents,) = genvict.words()
+    assert isinstance(contents, Contents)
+    assert contents.tag == tag.tag
+    genvict.buy(tag)
+    genvict.wait(0.16)
+    assert kinds(genvict.words()) == [Failed]
+    assert tag.purchases == []
 
 
 # --- cards and shell ---------------------------------------------------------------------------------------------

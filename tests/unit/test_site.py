@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from drivers.ports import (
+    AuthorisePsam,
     BarrierDown,
     BarrierUp,
     CloseBarrier,
@@ -16,14 +17,26 @@ from drivers.ports import (
     DeviceEvent,
     InputChanged,
     OpenBarrier,
+    PsamDone,
+    PsamWanted,
     ReaderDown,
     ReaderUp,
     Release,
     Show,
     TagRead,
 )
+from drivers.security import box
+from drivers.security.module import Answer, Authorised, InRsu, Question, Refused, Remote, SecurityModule
 from gateway.lane.state import Debiting, Do, Facts, Idle, Lane, LaneRules, Passing, Record
 from gateway.ledger.entries import (
+    GENESIS,
+    Alarm,
+    AuthorisationEnded,
+    AuthorisationWanted,
+    Body,
+    BoxDebitEnded,
+    BoxDebitIntended,
+    BoxTraded,
     DebitUnresolved,
     DeviceChanged,
     Draft,
@@ -31,6 +44,8 @@ from gateway.ledger.entries import (
     Moment,
     PassageEnded,
     StayOpened,
+    chained,
+    draft_of,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
 from gateway.site import Site, SiteRules, gather
@@ -245,3 +260,138 @@ def test_a_clock_that_went_back_makes_no_stay_negative() -> None:
 )
 def test_facts_of_anything_else_are_none(event: DeviceEvent | None) -> None:
     assert facts_of(with_stay(), event) == Facts("b-1", ledger_fault="disk full")
+
+
+# --- who has the keys --------------------------------------------------------------------------------------
+
+RANDOM = "b1b2b3b4b5b6b7b8"
+WANTED = PsamWanted("rsu1", "013200000042", "32010000000000000042", 1, 0, "00" * 8, RANDOM)
+ASKED = AuthorisationWanted("rsu1", "013200000042", "32010000000000000042", 1, 0, "00" * 8, RANDOM)
+
+
+class Answering:
+    """Has the keys."""
+
+    def ask(self, question: Question) -> Answer:
+        return Authorised(getattr(question, "random", "").replace("b", "c"))
+
+
+def secured(module: SecurityModule, device: str = "rsu1") -> Site:
+    return Site(replace(RULES, security={device: module}))
+
+
+def test_who_has_the_keys_answers_at_once_and_the_platforms_hear_of_it() -> None:
+    assert secured(Answering()).on(WANTED, Facts("b-1"), NOW) == [
+        ("in1", Record(ASKED)),
+        ("in1", Do(AuthorisePsam("rsu1", RANDOM, "c1c2c3c4c5c6c7c8"))),
+    ]
+
+
+def test_a_platform_that_has_the_keys_hears_of_it_and_answers_later() -> None:
+    assert secured(Remote()).on(WANTED, Facts("b-1"), NOW) == [("in1", Record(ASKED))]
+
+
+@pytest.mark.parametrize("site", [secured(InRsu()), Site(RULES)])
+def test_a_refusal_is_recorded(site: Site) -> None:
+    asked, (lane, ended) = site.on(WANTED, Facts("b-1"), NOW)
+    assert asked == ("in1", Record(ASKED))
+    assert lane == "in1"
+    refused = InRsu().ask(ASKED)  # type: ignore[arg-type]  # whatever is asked
+    assert isinstance(refused, Refused)
+    assert ended == Record(AuthorisationEnded("rsu1", good=False, detail=refused.reason))
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_how_an_authorisation_ended_is_recorded(*, good: bool) -> None:
+    done = PsamDone("rsu1", good, "9000")
+    assert Site(RULES).on(done, Facts("b-1"), NOW) == [("in1", Record(AuthorisationEnded("rsu1", good, "9000")))]
+
+
+def test_a_device_without_a_lane_is_authorised_for_the_site() -> None:
+    wanted = replace(WANTED, device="box1")
+    (first, second) = secured(Answering(), "box1").on(wanted, Facts("b-1"), NOW)
+    assert first == ("", Record(replace(ASKED, device="box1")))
+    assert second == ("", Do(AuthorisePsam("box1", RANDOM, "c1c2c3c4c5c6c7c8")))
+
+
+def test_an_order_of_a_platform_goes_to_its_device() -> None:
+    order = AuthorisePsam("rsu1", RANDOM, "00" * 8)
+    assert secured(Remote()).obey(order) == [("in1", Do(order))]
+
+
+def test_an_order_for_a_device_that_is_not_here_is_recorded() -> None:
+    order = AuthorisePsam("rsu9", RANDOM, "00" * 8)
+    detail = f"rsu9: authorise_psam for {RANDOM}"
+    assert secured(Remote()).obey(order) == [("", Record(Alarm("order for a device that is not here", detail)))]
+
+
+# --- boxes -------------------------------------------------------------------------------------------------
+
+TRADED = box.BoxTraded(
+    device="box1",
+    ticket="t",
+    intent="i1",
+    result=0,
+    obu_id="5a000001",
+    vehicle=Vehicle("测A12345", 1, 1),
+    card=CARD,
+    fen=500,
+    balance_after=9500,
+    at=AT,
+    entered=None,
+    terminal="990100000001",
+    terminal_serial=7,
+    card_serial=8,
+    card_random="01020304",
+    tac="c0ffee00",
+    algorithm=4,
+    psam="99" * 10,
+)
+PROVEN = {
+    "terminal": "990100000001",
+    "terminal_serial": 7,
+    "card_serial": 8,
+    "card_random": "01020304",
+    "tac": "c0ffee00",
+    "algorithm": 4,
+    "psam": "99" * 10,
+    "at": AT.isoformat(),
+}
+
+
+@pytest.mark.parametrize(
+    ("event", "body"),
+    [
+        (box.BoxUp("box1", "V1", 0), DeviceChanged("box1", up=True, detail="version V1, fault 00")),
+        (box.BoxUp("box1", "V1", 2), DeviceChanged("box1", up=False, detail="version V1, fault 02")),
+        (box.BoxDown("box1", "closed"), DeviceChanged("box1", up=False, detail="closed")),
+        (
+            box.BoxDebitWanted("box1", "i1", "5a000001", "99", 8, 500, None, "990100000001"),
+            BoxDebitIntended("box1", "i1", "5a000001", "99", 8, 500, "", "990100000001"),
+        ),
+        (box.BoxDebitEnded("box1", "i1", "not made", "why"), BoxDebitEnded("box1", "i1", "not made", "why")),
+        (box.BoxRefused("box1", "E6", "why"), Alarm("a box got no answer", "box1: E6: why")),
+        (
+            TRADED,
+            BoxTraded(
+                device="box1",
+                intent="i1",
+                result=0,
+                obu_id="5a000001",
+                card=CARD.number,
+                plate="测A12345",
+                color=1,
+                vehicle_class=1,
+                fen=500,
+                balance_before=10_000,
+                balance_after=9500,
+                entered="",
+                proof=PROVEN,
+            ),
+        ),
+    ],
+)
+def test_what_a_box_tells_is_recorded_for_the_site(event: box.BoxEvent, body: Body) -> None:
+    assert Site(RULES).box(event) == [("", Record(body))]
+    draft = Draft(NOW, "", body)
+    assert draft_of(chained(draft, "c1", 1, GENESIS)) == draft

@@ -1,0 +1,41 @@
+"""What a user did wrong, in one clear sentence on stderr."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+import typer
+
+from gateway.cli.decode import HexError
+from gateway.config import ConfigError
+from gateway.ledger import imports, store
+from gateway.tariff import engine
+from protocols.errors import ProtocolError
+
+
+def fail(text: object) -> NoReturn:
+    """One clear text on stderr, and exit code 1."""
+    typer.echo(f"etclane: {text}", err=True)
+    raise typer.Exit(1)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """What a user did wrong ends in a sentence, never in a traceback."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(problem, err=True)
+        fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
+    except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
+        fail(error)
+    except sqlite3.Error as error:
+        fail(f"账本无法写入 / the ledger cannot be written: {error}")
+    except UnicodeDecodeError as error:
+        fail(f"须存为 UTF-8 / must be saved as UTF-8: {error.reason}, byte {error.start}")
+    except BrokenPipeError:
+        raise  # whoever read our output has seen enough; typer ends quietly
+    except OSError as error:
+        fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))

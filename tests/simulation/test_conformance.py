@@ -1,0 +1,36 @@
+"""Every dialect through every situation; each cell must be the one that docs/conformance.md shows."""
+
+from pathlib import Path
+
+import pytest
+
+from protocols.rsu.dialect import load, names
+from tools import conformance
+from tools.conformance import Situation
+
+PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
+
+
+def documented() -> dict[tuple[str, str], str]:
+    """The marks of the page by situation and dialect."""
+    rows = [line.strip("|").split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if "|" in line]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    return {(row[0], name): mark for row in cells[2:] for name, mark in zip(cells[0][1:], row[1:], strict=True)}
+
+
+SHOWN = documented()
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    ("title", "play"),
+    [pytest.param(f"{zh} / {en}", play, id=en) for zh, en, play in conformance.SITUATIONS],
+)
+def test_a_cell(name: str, title: str, play: Situation) -> None:
+    assert conformance.cell(load(name), play) == SHOWN[title, name]
+
+
+def test_the_page_has_no_other_cells() -> None:
+    titles = {f"{zh} / {en}" for zh, en, _ in conformance.SITUATIONS}
+    assert set(SHOWN) == {(title, name) for title in titles for name in names()}
+    assert conformance.page([]).splitlines()[:12] == PAGE.read_text(encoding="utf-8").splitlines()[:12]

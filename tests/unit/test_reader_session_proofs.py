@@ -1,0 +1,354 @@
+"""The proof of a purchase asked for once more, and PSAMs that a platform authorises."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+import pytest
+
+from drivers.link import Connected, Disconnected, Emit, Send, Tick
+from drivers.ports import (
+    AuthorisePsam,
+    Debit,
+    DebitDone,
+    DebitUnknown,
+    DeviceEvent,
+    Instant,
+    PsamDone,
+    PsamWanted,
+    TagRead,
+)
+from drivers.reader.options import ReaderOptions
+from drivers.reader.session import RESULT_WITHIN, ReaderInput, ReaderSession
+from protocols.obu.values import CREDIT, Card, Tag, Vehicle
+from protocols.rsu import messages
+from protocols.rsu.dialect import load
+from protocols.rsu.framing import Frame
+from protocols.rsu.messages import (
+    CHINA,
+    Contents,
+    Failed,
+    FetchTac,
+    GoOn,
+    Heartbeat,
+    Init,
+    PsamAnswered,
+    PsamAsks,
+    PsamAuthorise,
+    PsamInit,
+    Report,
+    Result,
+    Status,
+    Stop,
+    TacFetched,
+    TagSeen,
+    Word,
+)
+
+AT = datetime(2026, 3, 1, 8, 30, 7, tzinfo=CHINA)
+DAYS = date(2024, 1, 1), date(2049, 12, 31)
+TAG = Tag("5a000001", "b2e2cad499010001", "9901000000000001", *DAYS)
+CAR = Vehicle("测A00001", 0, 1)
+CARD = Card("99010000000000000001", TAG.issuer, CREDIT, 0x40, *DAYS, CAR.plate, 10_000, bytes(43))
+TERMINAL = "990100000001"
+NONE = "0" * 8
+TAC = "0a1b2c3d"
+MADE = Result(TAG.obu_id, TERMINAL, 7, 0x3F, TAC, 9, 0, AT, 9_500)
+MAC = "0123456789abcdef"
+
+
+@dataclass
+class Bench:
+    """One session of a dialect; `hear` says a word in the antenna's bytes."""
+
+    name: str
+    security: str = "rsu"
+    now: float = 100.0
+    events: list[DeviceEvent] = field(default_factory=list)
+    frames: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.dialect = load(self.name)
+        options = {"name": "r", "dialect": self.name, "port": "tcp://127.0.0.1:1", "security": self.security}
+        self.session = ReaderSession("r", self.dialect, ReaderOptions.model_validate(options), entry=False)
+        self.take(Connected())
+
+    def take(self, what: ReaderInput) -> None:
+        for output in self.session.on(what, Instant(AT + timedelta(seconds=self.now - 100), self.now)):
+            if isinstance(output, Send):
+                self.frames.append(output.data)
+            elif isinstance(output, Emit):
+                self.events.append(output.event)
+
+    def hear(self, *words: Report) -> None:
+        for word in words:
+            self.now += 0.01
+            self.take(self.dialect.framing.encode(8, self.dialect.encode(word)))
+
+    def wait(self, seconds: float) -> None:
+        end = self.now + seconds
+        while (due := self.session.deadline) is not None and due <= end:
+            self.now = max(self.now, due)
+            self.take(Tick())
+        self.now = end
+
+    def words(self) -> list[Word]:
+        """What the session has said since the last look."""
+        said, self.frames = self.frames, []
+        found = [item for data in said for item in self.dialect.framing.framer().feed(data)]
+        return [
+            word
+            for frame in found
+            if isinstance(frame, Frame) and frame.data
+            for word in self.dialect.hear(self.dialect.decode(frame.data))
+        ]
+
+    def buy(self) -> None:
+        """C6 has left for 500 fen."""
+        self.hear(Status(0, (TERMINAL,), None, 0, "2001"))
+        if self.dialect.stages:
+            self.hear(TagSeen(TAG))
+        for brings in self.dialect.stages:
+            vehicle = CAR if "vehicle" in brings else None
+            self.hear(Contents(TAG.obu_id, vehicle, CARD if "card" in brings else None))
+        if not self.dialect.stages:
+            self.hear(Contents(TAG.obu_id, CAR, CARD, TAG))
+        read = next(event for event in self.events if isinstance(event, TagRead))
+        self.take(Debit("r", read.trade, "i1", TAG.obu_id, 500, AT))
+        self.words()
+
+    def outcome(self) -> DebitDone | DebitUnknown:
+        (event,) = [event for event in self.events if isinstance(event, DebitDone | DebitUnknown)]
+        return event
+
+
+def proof_of(bench: Bench) -> tuple[str, str, int, int, int | None]:
+    done = bench.outcome()
+    assert isinstance(done, DebitDone)
+    proof = done.proof
+    return proof.tac, proof.terminal, proof.terminal_serial, proof.card_serial, proof.balance
+
+
+# --- C8 with the serial of the card, answered by B8: gantries and Wanji --------------------------------------
+
+
+def test_an_error_with_the_cards_serial_is_followed_by_c8() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 8, replace(MADE, tac=NONE)))
+    assert bench.words() == [FetchTac(TAG.obu_id, 0x3F)]
+    bench.hear(TacFetched(TAG.obu_id, TAC, 9_500))
+    assert [type(word) for word in bench.words()] == [GoOn]
+    assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, 9_500)
+
+
+@pytest.mark.parametrize("balance", [10_000, 9_000])
+def test_a_tac_is_no_proof_if_the_balance_is_another(balance: int) -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 8, replace(MADE, tac=NONE)), TacFetched(TAG.obu_id, TAC, balance))
+    assert bench.outcome() == DebitUnknown("r", "i1", f"C8 found a TAC, but the balance is {balance}")
+    assert [type(word) for word in bench.words()] == [FetchTac, Stop]
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        Failed(TAG.obu_id, 0xB5, 1),
+        Failed(TAG.obu_id, 0xB5, 1, replace(MADE, card_serial=0)),
+        Failed(TAG.obu_id, 0xB5, 1, replace(MADE, at=AT - timedelta(seconds=1))),  # of a purchase before
+    ],
+)
+def test_without_the_serial_of_this_purchase_there_is_nothing_to_ask_for(failed: Failed) -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(failed)
+    assert isinstance(bench.outcome(), DebitUnknown)
+    assert [type(word) for word in bench.words()] == [Stop]
+
+
+def test_c8_without_an_answer_leaves_the_purchase_unknown() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 8, replace(MADE, tac=NONE)))
+    bench.wait(RESULT_WITHIN)
+    assert isinstance(bench.outcome(), DebitUnknown)
+
+
+def test_c8_is_said_once() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    failed = Failed(TAG.obu_id, 0xB5, 8, replace(MADE, tac=NONE))
+    bench.hear(failed, failed)
+    assert [type(word) for word in bench.words()] == [FetchTac, Stop]
+
+
+def test_a_good_result_without_tac_is_settled_with_the_one_that_c8_brings() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(replace(MADE, tac=NONE))
+    assert bench.words() == [FetchTac(TAG.obu_id, 0x3F)]
+    bench.hear(TacFetched(TAG.obu_id, TAC, 9_500))
+    assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, 9_500)
+
+
+@pytest.mark.parametrize("end", ["silence", "error", "link"])
+def test_a_good_result_whose_tac_cannot_be_had_is_settled_all_the_same(end: str) -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(replace(MADE, tac=NONE))
+    if end == "silence":
+        bench.wait(RESULT_WITHIN)
+    elif end == "error":
+        bench.hear(Failed(TAG.obu_id, 0xB8, 3))
+    else:
+        bench.take(Disconnected("unplugged"))
+    assert proof_of(bench) == (NONE, TERMINAL, 7, 0x3F, 9_500)
+
+
+def test_a_tac_that_nobody_asked_for_is_let_be() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(TacFetched(TAG.obu_id, TAC, 9_500))
+    assert [type(word) for word in bench.words()] == [GoOn]
+    assert not [event for event in bench.events if isinstance(event, DebitDone | DebitUnknown)]
+
+
+# --- C8 without a serial, answered by a B5: bcc2019 ----------------------------------------------------------
+
+
+def test_the_answer_to_c8_in_a_b5_has_no_balance_to_trust() -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16))
+    assert bench.words() == [FetchTac(TAG.obu_id, 0)]
+    bench.hear(replace(MADE, balance=0))
+    assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, None)
+    assert [type(word) for word in bench.words()] == [GoOn]
+
+
+def test_a_second_error_ends_it() -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16), Failed(TAG.obu_id, 0xB5, 0x36))
+    assert isinstance(bench.outcome(), DebitUnknown)
+    assert [type(word) for word in bench.words()] == [FetchTac, Stop]
+
+
+def test_an_answer_about_another_second_is_no_proof() -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16), replace(MADE, at=AT - timedelta(seconds=60)))
+    bench.wait(RESULT_WITHIN)
+    assert isinstance(bench.outcome(), DebitUnknown)
+
+
+# --- a tag in one frame: Genvict -----------------------------------------------------------------------------
+
+
+def test_the_same_frame_while_buying_is_no_new_reading() -> None:
+    bench = Bench("genvict")
+    bench.buy()
+    bench.hear(Contents(TAG.obu_id, CAR, CARD, TAG))
+    assert len([event for event in bench.events if isinstance(event, TagRead)]) == 1
+    assert bench.words() == []
+    bench.hear(MADE)
+    assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, 9_500)
+
+
+@pytest.mark.parametrize("end", ["error", "silence"])
+def test_a_tag_in_doubt_is_not_told_to_be_ignored(end: str) -> None:
+    bench = Bench("genvict")
+    bench.buy()
+    if end == "error":
+        bench.hear(Failed(TAG.obu_id, 0xB5, 1))
+    else:
+        bench.wait(RESULT_WITHIN)
+    assert isinstance(bench.outcome(), DebitUnknown)
+    assert bench.words() == []
+    bench.hear(Contents(TAG.obu_id, CAR, replace(CARD, balance=9_500), TAG))
+    assert [event.trade for event in bench.events if isinstance(event, TagRead)] == [1, 2]
+
+
+def test_a_good_result_after_an_error_is_told_late() -> None:
+    bench = Bench("genvict")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 1), MADE)
+    assert [type(event) for event in bench.events if isinstance(event, DebitDone | DebitUnknown)] == [
+        DebitUnknown,
+        DebitDone,
+    ]
+
+
+# --- PSAMs ---------------------------------------------------------------------------------------------------
+
+ASKS = PsamAsks(0, 1, TERMINAL, "0" * 20, 1, 0, "0" * 16, "1122334455667788")
+UNAUTHORISED = Status(0, (TERMINAL,), authorised=False, maker=0, version="2001", slots=(1,))
+AUTHORISING = ["wanji", "gantry-v3", "bcc2019", "genvict"]
+
+
+def asks(name: str) -> PsamAsks:
+    """BD has an area code of 4 bytes, BA one of 8."""
+    return replace(ASKS, area="0" * 8) if name == "bcc2019" else ASKS
+
+
+def asking(name: str, security: str = "remote") -> Bench:
+    bench = Bench(name, security)
+    bench.words()
+    bench.hear(UNAUTHORISED)
+    return bench
+
+
+@pytest.mark.parametrize("name", AUTHORISING)
+def test_an_unauthorised_psam_is_authorised_before_the_search(name: str) -> None:
+    bench = asking(name)
+    assert bench.words() == [PsamInit(1)]
+    bench.hear(asks(name))
+    (wanted,) = [event for event in bench.events if isinstance(event, PsamWanted)]
+    assert (wanted.terminal, wanted.random) == (TERMINAL, "1122334455667788")
+    assert bench.words() == []
+    bench.take(AuthorisePsam("r", wanted.random, MAC))
+    assert bench.words() == [PsamAuthorise(1, MAC)]
+    bench.hear(PsamAnswered(0, "9000"))
+    assert [event for event in bench.events if isinstance(event, PsamDone)] == [
+        PsamDone("r", good=True, detail="9000")
+    ]
+    assert bench.words() == list(bench.dialect.starting)
+
+
+@pytest.mark.parametrize("name", AUTHORISING)
+def test_a_refused_mac_starts_nothing(name: str) -> None:
+    bench = asking(name)
+    bench.hear(asks(name))
+    bench.take(AuthorisePsam("r", ASKS.random, MAC))
+    bench.words()
+    bench.hear(PsamAnswered(1, "6982"))
+    assert [event.good for event in bench.events if isinstance(event, PsamDone)] == [False]
+    assert bench.words() == []
+
+
+def test_a_mac_for_another_random_is_not_passed_on() -> None:
+    bench = asking("wanji")
+    bench.hear(ASKS)
+    bench.words()
+    bench.take(AuthorisePsam("r", "ffffffffffffffff", MAC))
+    assert bench.words() == []
+    assert [event.good for event in bench.events if isinstance(event, PsamDone)] == [False]
+
+
+@pytest.mark.parametrize("name", AUTHORISING)
+def test_left_to_the_antenna_it_is_shown_and_not_obeyed(name: str) -> None:
+    bench = asking(name, "rsu")
+    assert bench.words() == list(bench.dialect.starting)
+
+
+def test_once_authorised_it_is_not_asked_for_again_on_this_line() -> None:
+    bench = asking("wanji")
+    bench.hear(ASKS)
+    bench.take(AuthorisePsam("r", ASKS.random, MAC))
+    bench.hear(PsamAnswered(0, "9000"))
+    bench.words()
+    while Init not in map(type, bench.words()):  # C0 with the time, once an hour
+        bench.hear(Heartbeat(0))
+        bench.wait(30)
+    bench.hear(UNAUTHORISED)
+    assert bench.words() == [messages.Antenna(on=True)]
