@@ -42,7 +42,7 @@ lint: $(VENV)/.test    ## formatter, linter, types, the floors
 	$(BIN)/lint-imports
 
 test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; under five minutes on two cores
-	$(PYTEST) -n 4 -m 'not proof'
+	$(PYTEST) -n 4 --dist worksteal -m 'not proof'
 
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
 	$(PYTEST) -n 2 -m proof
@@ -51,7 +51,7 @@ bench: $(VENV)/.test   ## how fast a captured frame is read, beside three other 
 	@$(BIN)/python -m tools.bench
 
 cov: $(VENV)/.test     ## branch coverage of the protocols, the sessions and the cores: at least 95 %
-	$(PYTEST) -n 4 -m 'not proof' --cov --cov-report=
+	$(PYTEST) -n 4 --dist worksteal -m 'not proof' --cov --cov-report=
 	$(BIN)/coverage report --include='protocols/*,drivers/*/session.py,gateway/lane/*,gateway/site.py,gateway/tariff/*,gateway/runner.py,gateway/uplink/sync.py,gateway/ledger/stays.py' --fail-under=95 --skip-covered --show-missing
 
 clean:           ## everything that the other targets made

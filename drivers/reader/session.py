@@ -250,7 +250,7 @@ class ReaderSession:
         self._trade = None
 
     def _let_go(self, debit: Debit | None, obu_id: str, sequence: int, now: Instant) -> None:
-        """Leave a tag; but where tags come whole, Stop says "ignore it" (rsu-protocol 9), and a doubt wants it again."""
+        """Leave a tag; but where tags come whole, Stop is "ignore it" (rsu-protocol 9): a doubt wants it again."""
         if debit is None or self.dialect.stages:
             self._reply(sequence, Stop(obu_id, now.wall))
 

@@ -1,11 +1,14 @@
 """The lot over real TCP, pseudo-terminals and Modbus, with a tiny lane PC that trades whatever comes."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import tty
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -21,7 +24,7 @@ from protocols.rsu.framing import Frame
 from protocols.rsu.messages import CHINA, Contents, GoOn, Init, Order, Purchase, Report, Result, TagSeen
 from tools.cards import make_tag
 from tools.lot import EXAMPLE, Lot, Scenario
-from tools.rsu import STALE, Antenna, serve_serial, serve_tcp
+from tools.rsu import STALE, Antenna, SerialAntenna, serve_serial, serve_tcp
 
 NOW = datetime(2026, 3, 1, 8, 30, 5, tzinfo=CHINA)
 PLATE = "测A00001"
@@ -299,6 +302,14 @@ async def test_a_new_client_replaces_the_old() -> None:
         await asyncio.sleep(0)
 
 
+def has_arrived(served: SerialAntenna, count: int) -> None:
+    """The kernel carries bytes from one end of a pseudo-terminal to the other in its own time."""
+    for _ in range(1_000_000):
+        if struct.unpack("i", fcntl.ioctl(served._slave, termios.FIONREAD, bytes(4)))[0] >= count:
+            return
+    raise AssertionError(f"{count} bytes never arrived")
+
+
 async def test_a_serial_line_keeps_nothing_for_who_comes_late(tmp_path: Path) -> None:
     link = tmp_path / "rsu0"
     served = await serve_serial(Antenna(load("soulin")), link)
@@ -309,6 +320,7 @@ async def test_a_serial_line_keeps_nothing_for_who_comes_late(tmp_path: Path) ->
             await pc.until_heard(1)
         served.write(b"stale")
         served.write(b"too")
+        has_arrived(served, len(b"staletoo"))
         served._listened_at -= STALE
         served.write(b"fresh")
         reading = os.open(link, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
