@@ -519,7 +519,7 @@ def failed_but_paid(dialect: Dialect) -> World:
 @situation("重新取 TAC", "the TAC fetched again")
 def tac_again(dialect: Dialect) -> World:
     """C8 brings the proof that B5 had not."""
-    if not dialect.fetches_tac(1):
+    if not dialect.fetches_tac:
         raise NotInDialect("C8")
     world = World(dialect)
     tag = world.inside(car())

@@ -481,6 +481,8 @@ class Antenna:
             return None
         result = _result(trade.obu_id, tag.purchases[-1])
         rest = replace(result, tac=NO_TAC) if faults.no_tac else None
+        if faults.result_code == TAC_FAILED:  # or what this dialect calls it
+            return self._failed(trade, max(self.dialect.doubtful, default=TAC_FAILED), rest)
         return self._failed(trade, faults.result_code, rest) if faults.result_code else rest or result
 
     def _failed(self, trade: Trade, code: int, rest: Result | None = None) -> Failed:

@@ -7,8 +7,9 @@ An answer once sent is sent again when the antenna repeats its question, with on
 If the antenna repeats B4 after C6, it gets the holding answer, and evidence decides later what became of the C6.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
 from drivers.ports import (
@@ -29,6 +30,7 @@ from drivers.ports import (
     TagRead,
     TagUnreadable,
 )
+from drivers.reader.authorisation import Authorisation, Step
 from drivers.reader.options import ReaderOptions
 from protocols.errors import MessageError
 from protocols.obu.values import Card, Tag, Vehicle
@@ -44,8 +46,6 @@ from protocols.rsu.messages import (
     Order,
     PsamAnswered,
     PsamAsks,
-    PsamAuthorise,
-    PsamInit,
     Purchase,
     Resend,
     Result,
@@ -59,7 +59,6 @@ from protocols.rsu.messages import (
 NO_TAC = "00000000"
 """The purchase was made, its proof could not be read (rsu-protocol 11.3 [2+])."""
 RESULT = 0xB5
-GOOD_SW = "9000"
 
 ANSWER_WITHIN = 0.08
 """Seconds after which a holding answer goes out: F2 repeats after 120 ms (rsu-protocol 5 [KB9, 1])."""
@@ -70,6 +69,8 @@ INIT_AGAIN = 2.0
 INIT_TRIES = 3
 READ_WITHIN = 2.0
 """Seconds from B2 to B4 at most; antennas give up after some 1.1 s themselves."""
+AUTHORISE_AGAIN = 300.0
+"""Seconds after which a PSAM's authorisation is asked for anew: a platform has that long to answer."""
 RESULT_WITHIN = 3.0
 """Seconds from C6 to B5: a whole deduction takes about 0.7 s (CRAZY-S [1])."""
 LATE_RESULT = 60.0
@@ -105,6 +106,13 @@ class _Trade:
     def is_all_of(self, tag: Tag) -> bool:
         """Whether B2 was all there is to read, and this is that B2 again: our holding answer may ask for it."""
         return self.card is None and self.tag == tag
+
+    def is_about(self, result: Result) -> bool:
+        """Whether the answer to C8 has the serials of the purchase that it was asked about."""
+        return self.rest is not None and (result.card_serial, result.terminal_serial) == (
+            self.rest.card_serial,
+            self.rest.terminal_serial,
+        )
 
     def is_paid(self, balance: int) -> bool:
         """Whether this is the card's balance after the purchase; credit cards count down in 32 bits."""
@@ -146,13 +154,12 @@ class ReaderSession:
     _trade: _Trade | None = None
     _quiet: dict[str, float] = field(default_factory=dict)
     _late: dict[str, _Late] = field(default_factory=dict)
-    _unauthorised: list[int] = field(default_factory=list)
-    _authorised: bool = False
-    _psam: PsamAsks | None = None
     _framer: Framer = field(init=False)
+    _psams: Authorisation = field(init=False)
 
     def __post_init__(self) -> None:
         self._framer = self.dialect.framing.framer()
+        self._psams = Authorisation(self.device)
 
     def on(self, what: ReaderInput, now: Instant) -> list[ReaderOutput]:
         """Take one input at this instant; give what follows from it."""
@@ -164,7 +171,7 @@ class ReaderSession:
             case Release():
                 self._order_release(what, now)
             case AuthorisePsam():
-                self._order_authorise(what)
+                self._order_authorise(what, now)
             case Connected():
                 self._on_connected(now)
             case Disconnected(reason):
@@ -194,7 +201,7 @@ class ReaderSession:
         self._connected = True
         self._spoke_at = now.mono
         self._inits = 0
-        self._authorised = False
+        self._psams.forget()
         self._init(now)
 
     def _on_disconnected(self, reason: str, now: Instant) -> None:
@@ -284,10 +291,8 @@ class ReaderSession:
                 self._hear_status(word, sequence, now)
             case Heartbeat(fault):
                 self._hear_heartbeat(fault, sequence)
-            case PsamAsks():
-                self._hear_psam(word, sequence)
-            case PsamAnswered():
-                self._hear_psam_answer(word, sequence)
+            case PsamAsks() | PsamAnswered():
+                self._hear_psam(word, sequence, now)
             case TagSeen(tag):
                 self._hear_tag(tag, sequence, now)
             case Contents():
@@ -306,7 +311,7 @@ class ReaderSession:
         asked = self._init_at is not None or now.mono < self._asked_at + INIT_AGAIN
         if not asked:  # the antenna has started anew
             self._lose_trade("antenna restarted", now)
-            self._authorised = False
+            self._psams.forget()
             self._init(now)
             return
         self._inits = 0
@@ -315,53 +320,31 @@ class ReaderSession:
         else:
             self._init_at = None
             self._clock_at = now.mono + self.options.clock_minutes * 60
-            self._unauthorised = list(status.slots) if self._authorises() else []
-            self._begin(sequence)
+            wanted = self.options.security != "rsu" and self.dialect.authorises_psams
+            steps = self._psams.begin(status.slots if wanted else ())
+            self._authorise(steps, partial(self._reply, sequence), now)
         self._tell_status(status)
 
-    def _authorises(self) -> bool:
-        return self.options.security != "rsu" and self.dialect.authorises_psams and not self._authorised
+    def _authorise(self, steps: Sequence[Step], say: Callable[[Order], None], now: Instant) -> None:
+        """Carry out what the PSAMs want; it searches when they are authorised: before, it cannot trade (law 8)."""
+        for step in steps:
+            if isinstance(step, PsamWanted | PsamDone):
+                self._emit(step)
+            else:
+                say(step)
+        if not self._psams.waiting:
+            for word in self.dialect.starting:
+                say(word)
+        else:  # whoever does not answer is asked anew, with C0
+            self._clock_at = now.mono + AUTHORISE_AGAIN
 
-    def _begin(self, sequence: int) -> None:
-        """Let it search for tags, once its PSAMs are authorised: without that it cannot trade (law 8)."""
-        self._psam = None
-        if self._unauthorised:
-            self._reply(sequence, PsamInit(self._unauthorised[0]))
-            return
-        for word in self.dialect.starting:
-            self._reply(sequence, word)
+    def _hear_psam(self, word: PsamAsks | PsamAnswered, sequence: int, now: Instant) -> None:
+        if self._psams.waiting:
+            self._authorise(self._psams.on(word, self._terminal()), partial(self._reply, sequence), now)
 
-    def _hear_psam(self, asks: PsamAsks, sequence: int) -> None:
-        if not self._unauthorised:
-            return  # nobody asked
-        if asks.fault:
-            self._emit(PsamDone(self.device, good=False, detail=f"init {asks.fault:02X}"))
-        elif asks.needless:
-            self._psam_done(sequence, "not needed")
-        else:
-            self._psam = asks
-            terminal = asks.terminal or self._terminal()
-            needs = asks.number, asks.version, asks.key_type, asks.area, asks.random
-            self._emit(PsamWanted(self.device, terminal, *needs))
-
-    def _hear_psam_answer(self, answer: PsamAnswered, sequence: int) -> None:
-        if self._psam is None:
-            return
-        if answer.fault or answer.sw != GOOD_SW:
-            self._psam = None
-            self._emit(PsamDone(self.device, good=False, detail=f"{answer.fault:02X} SW {answer.sw}"))
-        else:
-            self._psam_done(sequence, answer.sw)
-
-    def _psam_done(self, sequence: int, detail: str) -> None:
-        self._unauthorised.pop(0)
-        self._authorised = not self._unauthorised
-        self._emit(PsamDone(self.device, good=True, detail=detail))
-        self._begin(sequence)
-
-    def _order_authorise(self, order: AuthorisePsam) -> None:
-        if self._psam and self._connected and order.random == self._psam.random:
-            self._start(PsamAuthorise(self._psam.slot, order.mac))
+    def _order_authorise(self, order: AuthorisePsam, now: Instant) -> None:
+        if self._connected and self._psams.waiting:
+            self._authorise(self._psams.on(order, ""), self._start, now)
         else:
             self._emit(PsamDone(self.device, good=False, detail="the request is over"))
 
@@ -449,24 +432,27 @@ class ReaderSession:
             self._tell_done(late.debit, result, issuer, now)
 
     def _hear_own_result(self, trade: _Trade, result: Result, sequence: int, now: Instant) -> None:
-        if trade.phase == "fetching" and result.tac != NO_TAC:
+        if trade.phase == "fetching" and result.tac != NO_TAC and trade.is_about(result):
             # LEIZI's answer to C8 leaves in CardBalance what stood there before [1]: not a balance to be trusted.
             self._settle(trade, trade.made or replace(result, balance=None), result.tac, sequence, now)
         elif trade.phase == "fetching":
-            self._not_fetched(trade, "no TAC", sequence, now)
+            self._not_fetched(trade, "C8 found no TAC of this purchase", sequence, now)
         elif result.tac == NO_TAC and self._fetch(trade, result, sequence, now):
             trade.made = result
         else:
             self._settle(trade, result, result.tac, sequence, now)
 
     def _fetch(self, trade: _Trade, about: Result | None, sequence: int, now: Instant) -> bool:
-        """Ask once for the proof of this purchase, where the dialect can (rsu-protocol 11.3 [2+])."""
-        known = about if about and trade.debit and _belongs(about, trade.debit) else None
-        serial = known.card_serial if known else 0
-        if trade.phase != "buying" or not self.dialect.fetches_tac(serial):
+        """Ask once for the proof of this purchase, where the dialect can (rsu-protocol 11.3 [2+]).
+
+        Only if the B5 names the card's serial of this very purchase: else C8 may find the TAC of the one before.
+        """
+        if about is None or trade.debit is None or not _belongs(about, trade.debit) or not about.card_serial:
             return False
-        trade.phase, trade.rest, trade.until = "fetching", known, now.mono + RESULT_WITHIN
-        self._reply(sequence, FetchTac(trade.tag.obu_id, serial))
+        if trade.phase != "buying" or not self.dialect.fetches_tac:
+            return False
+        trade.phase, trade.rest, trade.until = "fetching", about, now.mono + RESULT_WITHIN
+        self._reply(sequence, FetchTac(trade.tag.obu_id, about.card_serial))
         return True
 
     def _hear_tac(self, fetched: TacFetched, sequence: int, now: Instant) -> None:
@@ -519,7 +505,8 @@ class ReaderSession:
         meaning = self.dialect.codes.get((failed.command, failed.code), "")
         reason = f"the antenna reports {failed.command:02X} error {failed.code:02X} {meaning}".rstrip()
         if trade and trade.debit:
-            if failed.command == RESULT and self._fetch(trade, failed.rest, sequence, now):
+            doubtful = failed.command == RESULT and failed.code in self.dialect.doubtful
+            if doubtful and self._fetch(trade, failed.rest, sequence, now):
                 return
             self._lose_trade(reason, now)
         elif not self._is_quiet(failed.obu_id, now):

@@ -35,6 +35,7 @@ class Dialect(Rules):
     `reread` is for how many seconds the antenna itself does not read the same tag again.
     `sequences` is the RSCTL that the antenna uses per command, where it is constant: for whoever must sound like
     the original. `codes` says what an ErrorCode means, by command and code, where a source does;
+    `doubtful` are the codes of B5 after which the card may have paid, so that C8 is worth asking;
     `recorded` are the commands that transcripts of a real firmware confirm.
     """
 
@@ -51,6 +52,7 @@ class Dialect(Rules):
     reread: float = 0.0
     sequences: Mapping[int, int] = field(default_factory=dict)
     codes: Mapping[tuple[int, int], str] = field(default_factory=dict)
+    doubtful: frozenset[int] = frozenset()
     recorded: frozenset[int] = frozenset()
     _by_command: Mapping[int, tuple[type[Message], ...]] = field(init=False, repr=False, compare=False)
 
@@ -102,10 +104,10 @@ class Dialect(Rules):
         """Who says such a message."""
         return "RSU->PC" if isinstance(message, self.from_antenna) else "PC->RSU"
 
-    def fetches_tac(self, card_serial: int) -> bool:
-        """Whether the proof of a purchase with this card serial, 0 if unknown, can be asked for once more."""
-        tables = [table for table in self.from_pc if table.MEANS is FetchTac]
-        return any(card_serial or "card_serial" not in {each.name for each in t.FIELDS} for t in tables)
+    @property
+    def fetches_tac(self) -> bool:
+        """Whether the proof of a purchase can be asked for once more."""
+        return any(table.MEANS is FetchTac for table in self.from_pc)
 
     @property
     def authorises_psams(self) -> bool:

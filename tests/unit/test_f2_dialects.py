@@ -474,8 +474,17 @@ def test_an_exit_debits_once_with_its_proof(name: str, tag: SimulatedTag) -> Non
     assert talk.event(TagRead)
 
 
-@TALKS
-@pytest.mark.parametrize("fault", ["no-tac", "tac-failed"])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    # What the error codes of lane V2.x mean is not stated, so none of them is followed by C8.
+    [
+        ("wanji", "no-tac"),
+        ("wanji", "tac-failed"),
+        ("gantry-v3", "no-tac"),
+        ("gantry-v3", "tac-failed"),
+        ("lane-v2", "no-tac"),
+    ],
+)
 def test_a_proof_that_b5_had_not_is_fetched(name: str, fault: str, tag: SimulatedTag) -> None:
     talk = Talk(name)
     tag.purchase(100, WALL, "990100000009", 4)  # so that the card's serial is not 1

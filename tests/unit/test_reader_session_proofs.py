@@ -18,7 +18,7 @@ from drivers.ports import (
     TagRead,
 )
 from drivers.reader.options import ReaderOptions
-from drivers.reader.session import RESULT_WITHIN, ReaderInput, ReaderSession
+from drivers.reader.session import AUTHORISE_AGAIN, RESULT_WITHIN, ReaderInput, ReaderSession
 from protocols.obu.values import CREDIT, Card, Tag, Vehicle
 from protocols.rsu import messages
 from protocols.rsu.dialect import load
@@ -216,11 +216,14 @@ def test_a_tac_that_nobody_asked_for_is_let_be() -> None:
 # --- C8 without a serial, answered by a B5: bcc2019 ----------------------------------------------------------
 
 
+LOST = Failed(TAG.obu_id, 0xB5, 0x16, replace(MADE, tac=NONE, balance=0))
+
+
 def test_the_answer_to_c8_in_a_b5_has_no_balance_to_trust() -> None:
     bench = Bench("bcc2019")
     bench.buy()
-    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16))
-    assert bench.words() == [FetchTac(TAG.obu_id, 0)]
+    bench.hear(LOST)
+    assert bench.words() == [FetchTac(TAG.obu_id, 0)]  # its C8 names no serial
     bench.hear(replace(MADE, balance=0))
     assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, None)
     assert [type(word) for word in bench.words()] == [GoOn]
@@ -229,15 +232,32 @@ def test_the_answer_to_c8_in_a_b5_has_no_balance_to_trust() -> None:
 def test_a_second_error_ends_it() -> None:
     bench = Bench("bcc2019")
     bench.buy()
-    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16), Failed(TAG.obu_id, 0xB5, 0x36))
+    bench.hear(LOST, Failed(TAG.obu_id, 0xB5, 0x36))
     assert isinstance(bench.outcome(), DebitUnknown)
     assert [type(word) for word in bench.words()] == [FetchTac, Stop]
+
+
+@pytest.mark.parametrize("other", [{"card_serial": 0x3E}, {"terminal_serial": 6}, {"tac": NONE}])
+def test_the_tac_of_another_purchase_is_no_proof(other: dict[str, object]) -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(LOST, replace(MADE, **other))  # type: ignore[arg-type]
+    assert bench.outcome() == DebitUnknown("r", "i1", "C8 found no TAC of this purchase")
+
+
+@pytest.mark.parametrize("code", [0x10, 0x11, 0x13, 0x17])
+def test_an_error_before_the_card_was_told_to_pay_is_not_asked_about(code: int) -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(replace(LOST, code=code))
+    assert isinstance(bench.outcome(), DebitUnknown)
+    assert [type(word) for word in bench.words()] == [Stop]
 
 
 def test_an_answer_about_another_second_is_no_proof() -> None:
     bench = Bench("bcc2019")
     bench.buy()
-    bench.hear(Failed(TAG.obu_id, 0xB5, 0x16), replace(MADE, at=AT - timedelta(seconds=60)))
+    bench.hear(LOST, replace(MADE, at=AT - timedelta(seconds=60)))
     bench.wait(RESULT_WITHIN)
     assert isinstance(bench.outcome(), DebitUnknown)
 
@@ -313,6 +333,21 @@ def test_an_unauthorised_psam_is_authorised_before_the_search(name: str) -> None
         PsamDone("r", good=True, detail="9000")
     ]
     assert bench.words() == list(bench.dialect.starting)
+
+
+def test_a_platform_that_does_not_answer_is_asked_anew() -> None:
+    bench = asking("wanji")
+    bench.hear(ASKS)
+    bench.words()
+    began = bench.now
+    while Init not in map(type, bench.words()):
+        bench.hear(Heartbeat(0))
+        bench.wait(1)
+    assert AUTHORISE_AGAIN - 2 < bench.now - began < AUTHORISE_AGAIN + 2
+    bench.hear(UNAUTHORISED, replace(ASKS, random="f" * 16))
+    assert [event.random for event in bench.events if isinstance(event, PsamWanted)] == [ASKS.random, "f" * 16]
+    bench.take(AuthorisePsam("r", ASKS.random, MAC))  # the answer to what was asked first
+    assert [event.good for event in bench.events if isinstance(event, PsamDone)] == [False]
 
 
 @pytest.mark.parametrize("name", AUTHORISING)

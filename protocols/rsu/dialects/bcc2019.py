@@ -272,5 +272,7 @@ DIALECT = Dialect(
         (0xB9, 0x08): "no DSRC answer",
         (0xB9, 0x23): "EF04: writing failed",
     },
+    # The card was told to pay, and what it said was lost or did not verify; the other codes come before that.
+    doubtful=frozenset({0x16, 0x19}),
     recorded=frozenset({0xB0, 0xB2, 0xB3, 0xB4, 0xB5}),
 )

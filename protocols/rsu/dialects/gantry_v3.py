@@ -689,4 +689,5 @@ DIALECT = Dialect(
     # the tag in its trade; that this is safe while deciding is [inf], so a reader's `holding` option can refuse it.
     holding=Holding.RESEND,
     codes=CODES,
+    doubtful=frozenset({0x01, 0x02, 0x07, 0x08}),  # 01: "outcome unknown: try C8" (7.1 [1]); 02, 07, 08 [inf]
 )
