@@ -34,6 +34,11 @@ def serial_of(address: str) -> tuple[str, int | None] | None:
     return match["path"], int(match["baud"]) if match["baud"] else None
 
 
+def unopened(address: str, zh: str, en: str) -> str:
+    """The sentence for a port that cannot be opened; why, or what to check, in Chinese and in English."""
+    return f"无法打开 {address}：{zh} / cannot open {address}: {en}"
+
+
 def tcp_of(address: str) -> tuple[str, int] | None:
     """Host and port of a TCP address, None for any other."""
     match = _FORM.fullmatch(address)

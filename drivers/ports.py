@@ -69,7 +69,7 @@ class DebitProof:
     """What the antenna reports of a purchase: the fields that clearing asks for.
 
     `at` is the time that entered the TAC; `balance` is the card's after the purchase, in fen, unsigned; None where
-    the TAC was fetched again and the antenna's balance is not to be trusted.
+    the antenna could not read it, or does not tell. `algorithm` 0 is 3DES, 4 SM4, None not said.
     """
 
     terminal: str
@@ -77,7 +77,7 @@ class DebitProof:
     card_serial: int
     tac: str
     trade_type: int
-    algorithm: int
+    algorithm: int | None
     at: datetime
     balance: int | None
 
@@ -120,7 +120,7 @@ class PsamWanted:
     terminal: str
     number: str
     version: int
-    key_type: int
+    key_type: int | None
     area: str
     random: str
 

@@ -1,14 +1,18 @@
 """A byte stream over serial or TCP that comes back by itself, with a tap for the recorder."""
 
 import asyncio
-from collections.abc import Callable
+import errno
+import os
+import socket
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 import serialx
 
-from drivers.address import serial_of
+from drivers.address import serial_of, unopened
 from drivers.backoff import Backoff
 from drivers.link import Connected, Disconnected
 from drivers.ports import Instant
@@ -18,6 +22,24 @@ FIRST, CEILING = 0.5, 30.0
 CONNECT_WITHIN = 5.0
 DEFAULT_BAUD = 115_200
 """rsu-protocol 2.1 [2+]."""
+
+REASONS: Final[Mapping[int | None, tuple[str, str]]] = {
+    errno.ECONNREFUSED: ("连接被拒绝", "connection refused"),
+    errno.ECONNRESET: ("连接被对方复位", "connection reset by peer"),
+    errno.ETIMEDOUT: ("连接超时", "connection timed out"),
+    errno.EHOSTUNREACH: ("主机不可达", "no route to host"),
+    errno.ENETUNREACH: ("网络不可达", "network is unreachable"),
+    errno.ENOENT: ("没有此串口", "no such port"),
+    errno.ENXIO: ("没有此设备", "no such device"),
+    errno.EACCES: ("没有权限", "permission denied"),
+    errno.EBUSY: ("串口被占用", "port is in use"),
+    errno.EIO: ("读写错误，请检查接线", "input/output error; check the cable"),
+    errno.EISDIR: ("不是串口", "is a directory"),
+    errno.ENOTTY: ("不是串口", "not a serial port"),
+    socket.EAI_NONAME: ("找不到主机", "host name not known"),
+    socket.EAI_AGAIN: ("域名服务器无应答", "no name server answers"),
+}
+"""What the system says of a port, by its error number; those of the resolver are negative."""
 
 Tap = Callable[[Instant, bool, bytes], None]
 """Sees every byte before anybody acts on it: (when, outbound, data)."""
@@ -71,9 +93,10 @@ class Transport:
             async with asyncio.timeout(CONNECT_WITHIN):
                 reader, writer = await self._open()
         except TimeoutError:
-            return f"no connection within {CONNECT_WITHIN:g} s"
+            late = f"{CONNECT_WITHIN:g} s"
+            return unopened(self.address, f"{late} 内未连上", f"no connection within {late}")
         except (OSError, serialx.SerialException) as error:
-            return str(error) or type(error).__name__
+            return unopened(self.address, *_why(error))
         self._writer = writer
         try:
             self.feed(Connected(), self.clock())
@@ -94,8 +117,18 @@ class Transport:
                 self.tap(now, False, data)  # noqa: FBT003  the tap's own order
                 self.feed(data, now)
         except (OSError, serialx.SerialException) as error:
-            return self._dropped or str(error) or type(error).__name__
-        return self._dropped or "closed by the other side"
+            zh, en = _why(error)
+            return self._dropped or f"连接中断：{zh} / connection broken: {en}"
+        return self._dropped or "对方已断开 / closed by the other side"
+
+
+def _why(error: Exception) -> tuple[str, str]:
+    """What has happened, in Chinese and English; what we have no words for, in the system's."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in REASONS:
+        return REASONS[number]
+    said = os.strerror(number) if number and number > 0 else str(error) or type(error).__name__
+    return said, said
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ Nothing here opens a port or a ledger; `etclane check` and `etclane run` read th
 """
 
 import hashlib
+import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,10 +29,14 @@ from gateway.toml_positions import KeyPath, line_of, positions
 from gateway.uplink.options import UplinkOptions
 from protocols.obu.psam import PsamKeys, SoftwarePsam
 from protocols.rsu import dialect
+from protocols.rsu.dialect import DialectError
 
 T = TypeVar("T")
 Table = TypeVar("Table", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+NOT_TOML = "TOML 语法错误，请检查引号、括号和等号 / not TOML; check quotes, brackets and ="
+TOO_DEEP = "括号嵌套太深 / brackets are nested too deeply"
 
 
 class _Table(BaseModel):
@@ -182,9 +187,9 @@ class TomlFile:
         except UnicodeDecodeError as error:
             line, message = error.object.count(b"\n", 0, error.start) + 1, "须存为 UTF-8 / must be saved as UTF-8"
         except tomli.TOMLDecodeError as error:
-            line, message = error.lineno, f"TOML 语法错误 / not TOML: {error.msg}"
+            line, message = error.lineno, f"{NOT_TOML}: {error.msg}"
         except RecursionError:
-            line, message = 1, "括号嵌套太深 / brackets are nested too deeply"
+            line, message = 1, TOO_DEEP
         raise ConfigError((Problem(path, line, "", message),))
 
     def tables(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
@@ -202,16 +207,11 @@ class TomlFile:
 _FINDINGS = {
     "missing": "缺少此项 / is missing",
     "extra_forbidden": "没有这个选项，可用: {allowed} / no such option; there are: {allowed}",
-    "literal_error": "只能是 {expected} / must be {expected}",
-    "int_type": "须为整数 / must be a whole number",
-    "int_parsing": "须为整数 / must be a whole number",
-    "int_from_float": "须为整数 / must be a whole number",
-    "float_type": "须为数字 / must be a number",
-    "float_parsing": "须为数字 / must be a number",
+    "literal_error": "只能是 {choices} / must be {expected}",
+    "int_type": "须为整数，不加引号 / must be a whole number without quotes",
+    "float_type": "须为数字，不加引号 / must be a number without quotes",
     "string_type": "须为引号中的文本 / must be text in quotes",
-    "path_type": "须为引号中的文件路径 / must be a path in quotes",
-    "bool_type": "须为 true 或 false / must be true or false",
-    "bool_parsing": "须为 true 或 false / must be true or false",
+    "bool_type": "须为 true 或 false，不加引号 / must be true or false without quotes",
     "greater_than": "须大于 {gt} / must be above {gt}",
     "greater_than_equal": "不得小于 {ge} / must be {ge} or more",
     "less_than_equal": "不得大于 {le} / must be {le} or less",
@@ -220,13 +220,17 @@ _FINDINGS = {
     "string_too_long": "最多 {max_length} 个字符 / must be at most {max_length} characters",
     "too_short": "至少要有一个 / there must be one or more",
     "model_type": "须为表 / must be a table",
-    "tuple_type": "须写成 [[ ]] 表 / must be written as a [[ ]] table",
+    "tuple_type": "须写成 [[{key}]] / write [[{key}]]",
+    "json_invalid": TOO_DEEP,  # all else that comes from TOML can be written as JSON
 }
 
 
 def _shape(file: TomlFile, problems: list[Problem]) -> SiteFile | None:
     try:
-        return SiteFile.model_validate(file.document)
+        # As JSON, strictly: text is no number and no truth, and yet a list is a tuple, and text a path. A date
+        # becomes what no option takes.
+        text = json.dumps(file.document, default=lambda _date: [[]])
+        return SiteFile.model_validate_json(text, strict=True)
     except ValidationError as error:
         problems.extend(_shape_problems(file, error))
         return None
@@ -238,13 +242,15 @@ def _shape_problems(file: TomlFile, error: ValidationError) -> Iterator[Problem]
         if detail["type"] == "too_short" and given:
             continue  # pydantic counts the good tables only; the others have been told of
         words = _FINDINGS.get(detail["type"])
+        context = dict(detail.get("ctx", {}))
+        context["choices"] = str(context.get("expected", "")).replace(", ", "、").replace(" or ", " 或 ")
         message = (
-            words.format(**detail.get("ctx", {}), allowed=", ".join(_allowed(where)))
+            words.format(**context, key=where[-1] if where else "", allowed=", ".join(_allowed(where)))
             if words
             else detail["msg"].removeprefix("Value error, ")
         )
-        told = detail["type"] != "extra_forbidden" and where[0] != "software_keys"  # lest it is a real one
-        shown = isinstance(given, str | int | float) and told
+        secret = not where or where[0] == "software_keys"  # the whole file, or what may be a real key
+        shown = isinstance(given, str | int | float) and detail["type"] != "extra_forbidden" and not secret
         yield file.problem(where, f"{message} (现为 / is {given!r})" if shown else message)
 
 
@@ -282,10 +288,15 @@ def _cross_problems(file: TomlFile) -> Iterator[Problem]:
                 yield file.problem(("lane", number, kind), message)
             users.setdefault(wanted, lane.get("name"))
     for number, reader in file.tables("reader"):
-        if isinstance(spoken := reader.get("dialect"), str) and spoken not in dialect.names():
+        if isinstance(spoken := reader.get("dialect"), str):
             known = ", ".join(dialect.names())
-            message = f"没有协议 {spoken!r}，可用: {known} / no such dialect; there are: {known}"
-            yield file.problem(("reader", number, "dialect"), message)
+            try:
+                dialect.load(spoken)
+            except KeyError:
+                message = f"没有协议 {spoken!r}，可用: {known} / no such dialect; there are: {known}"
+                yield file.problem(("reader", number, "dialect"), message)
+            except DialectError as error:
+                yield file.problem(("reader", number, "dialect"), str(error))
 
 
 def _name_problems(file: TomlFile) -> Iterator[Problem]:
@@ -336,7 +347,11 @@ def _who_answers(file: TomlFile, security: object, *, production: bool, has_keys
 
 def _unable(file: TomlFile, reader: int, spoken: object) -> Iterator[Problem]:
     """A dialect without messages for it: its antenna would never be authorised, and never be asked to be."""
-    if isinstance(spoken, str) and spoken in dialect.names() and not dialect.load(spoken).authorises_psams:
+    try:
+        able = not isinstance(spoken, str) or dialect.load(spoken).authorises_psams
+    except (KeyError, DialectError):
+        return  # told of the dialect itself
+    if not able:
         message = f"协议 {spoken} 没有 PSAM 授权，只能是 rsu / {spoken} authorises no PSAMs: must be rsu"
         yield file.problem(("reader", reader, "security"), message)
 

@@ -30,7 +30,7 @@ from drivers.ports import (
 )
 from drivers.reader.antenna import Antenna
 from drivers.reader.session import ReaderSession
-from drivers.security.box import BoxDebitWanted, BoxEvent, BoxSession, BoxTraded, Recorded
+from drivers.security.box import BoxDebitWanted, BoxEvent, BoxSession, BoxTraded, BoxTradeDoubted, Recorded
 from drivers.security.module import Remote
 from drivers.security.server import BoxServer
 from drivers.transport import Transport
@@ -172,7 +172,13 @@ class Daemon:
 
     def _start_boxes(self) -> Parts:
         for box in self.config.options.box:
-            session = BoxSession(box.name, self.config.rules.security[box.name], secrets.token_hex(4))
+            session = BoxSession(
+                box.name,
+                self.config.rules.security[box.name],
+                secrets.token_hex(4),
+                ceiling=box.ceiling_fen,
+                past=self._box_intents.past(box.name),
+            )
             self._boxes[box.name] = BoxServer(session, box.listen, self._on_box, clock)
         return [server.run() for server in self._boxes.values()]
 
@@ -201,7 +207,7 @@ class Daemon:
             return
         log.info("box", heard=plain(event))
         match event:
-            case BoxDebitWanted(intent=ticket) | BoxTraded(ticket=ticket):
+            case BoxDebitWanted(intent=ticket) | BoxTraded(ticket=ticket) | BoxTradeDoubted(ticket=ticket):
                 self._runner.box(event, now, lambda: self._boxes[event.device].take(Recorded(ticket)))
             case _:
                 self._runner.box(event, now, lambda: None)

@@ -11,7 +11,7 @@ the times in C2 (both are the recorded PC's own business) and holding answers (h
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,7 +29,7 @@ from gateway.recorder import input_of
 from gateway.runner import Runner
 from protocols import pcapng
 from protocols.errors import CaptureError, MessageError
-from protocols.pcapng import Packet
+from protocols.pcapng import Interface, Packet
 from protocols.rsu import dialect
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.framing import Frame, Framer, Noise
@@ -44,18 +44,22 @@ Words = tuple[Order | Report, ...]
 
 def replay(capture: bytes, config: Config, prelude: Sequence[StayImported]) -> Iterator[Line]:
     """The lines that a replay prints. Raises CaptureError if the capture cannot be read or fits no reader."""
-    packets = pcapng.read(capture).packets
+    captured = pcapng.read(capture)
+    packets = captured.packets
     if not packets:
-        raise CaptureError("the capture holds no packet / 抓包中没有数据")
+        raise CaptureError("抓包中没有数据 / the capture holds no packet")
     known = {reader.name for reader in config.options.reader} | set(config.profiles)
     strange = {packet.interface for packet in packets} - known
     if strange:
+        names, there = ", ".join(sorted(strange)), ", ".join(sorted(known))
         raise CaptureError(
-            f"interfaces {', '.join(sorted(strange))} are no [[reader]] or [[barrier]] of the configuration; "
-            f"there are {', '.join(sorted(known))} / 抓包接口与配置中的设备名称不符"
+            f"抓包接口 {names} 不是配置中的 [[reader]] 或 [[barrier]]，配置有 {there}；转换时用 --interface 指定 / "
+            f"interfaces {names} are no [[reader]] or [[barrier]] of the configuration; there are {there}; "
+            "name one with --interface when converting"
         )
+    _check_dialects(captured.interfaces, config)
     if not all(packet.time_ns in TIMES for packet in packets):
-        raise CaptureError("a packet's time lies before 1970 or after 2200 / 抓包时间不合理")
+        raise CaptureError("抓包时间早于 1970 或晚于 2200 年 / a packet's time lies before 1970 or after 2200")
     identity = hashlib.sha256(capture).hexdigest()
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "ledger.db", chain=identity[:16])
@@ -63,6 +67,19 @@ def replay(capture: bytes, config: Config, prelude: Sequence[StayImported]) -> I
             yield from _Replay(config, store, identity[16:24], packets[0].time_ns).run(packets, prelude)
         finally:
             store.close()
+
+
+def _check_dialects(interfaces: Iterable[Interface], config: Config) -> None:
+    """The recorder and `etclane capture convert` write the dialect into an interface's description."""
+    spoken = {reader.name: reader.dialect for reader in config.options.reader}
+    known = dialect.names()
+    for name, captured in ((interface.name, interface.description) for interface in interfaces):
+        if name in spoken and captured in known and captured != spoken[name]:
+            raise CaptureError(
+                f"接口 {name} 的抓包为 {captured}，配置为 {spoken[name]}；转换时用 --interface 指定读写器 / "
+                f"interface {name} was captured as {captured}, the configuration says {spoken[name]}; "
+                "name the reader with --interface"
+            )
 
 
 @dataclass(slots=True)
@@ -80,12 +97,12 @@ class _Port:
         return self.session.dialect
 
     def words(self, data: bytes) -> Words:
-        """What a frame's DATA says, as far as it is compared."""
+        """What a frame's DATA says, but for asking the antenna to wait."""
         try:
             heard = self.dialect.hear(self.dialect.decode(data)) if data else ()
         except MessageError:
             return ()
-        return tuple(_comparable(word) for word in heard if not isinstance(word, Resend))
+        return tuple(word for word in heard if not isinstance(word, Resend))
 
 
 @dataclass(slots=True)
@@ -188,7 +205,7 @@ class _Replay:
         if not recorded or port.diverged:
             return
         ours = port.said.popleft() if port.said else ()
-        if ours != recorded:
+        if _comparable(ours) != _comparable(recorded):
             self._diverge(port, ours, recorded)
 
     def _compare_rest(self, port: _Port) -> None:
@@ -238,10 +255,15 @@ class _Replay:
         self.lines = []
 
 
-def _comparable(word: Order | Report) -> Order | Report:
+def _comparable(words: Words) -> tuple[object, ...]:
+    """The words without what is the recorded PC's own business."""
+    return tuple(_without_time(word) for word in words)
+
+
+def _without_time(word: Order | Report) -> object:
     match word:
         case Init():
-            return Init(datetime.min, entry=True, tx_power=0, channel=1)  # noqa: DTZ901  a placeholder for no time
+            return Init
         case Stop():
             return replace(word, at=None)
         case _:

@@ -62,7 +62,8 @@ class Runner:
 
     def obey(self, order: AuthorisePsam, now: Instant) -> None:
         """Take one order of a platform."""
-        self._carry_out(self.site.obey(order), self._moment(now))
+        moment = self._moment(now)
+        self._carry_out(self.site.obey(order, moment), moment)
 
     def due(self, now: Instant) -> None:
         """`deadline` has come."""

@@ -37,10 +37,16 @@ from gateway.ledger.entries import (
     DeviceChanged,
     Moment,
     PassageEnded,
+    canonical,
 )
 from gateway.ledger.stays import Stays
 from gateway.tariff.engine import quote
 from gateway.tariff.rules import Tariff
+
+STRANGE_AGAIN = 3600.0
+"""Seconds for which a device that is not here is not told of again: a platform may order every second."""
+STRANGE_KEPT = 64
+"""Names of such devices that are remembered; while there are so many, no other is told of."""
 
 Actions = list[tuple[str, Action]]
 """What is to be done, each with the name of the lane that it is for; an empty name is the site itself."""
@@ -65,6 +71,7 @@ class Site:
 
     rules: SiteRules
     lanes: dict[str, Lane] = field(init=False)
+    _strange: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.lanes = {name: Lane() for name in self.rules.lanes}
@@ -94,12 +101,14 @@ class Site:
         """Take one event of a box; it makes its trades by itself, so it belongs to no lane."""
         return [("", Record(_box_news(event)))]
 
-    def obey(self, order: AuthorisePsam) -> Actions:
+    def obey(self, order: AuthorisePsam, now: Moment) -> Actions:
         """Take one order of a platform. Whether it comes in time, the device's session knows."""
-        if order.device not in self.rules.security:
-            detail = f"{order.device}: authorise_psam for {order.random}"
-            return [("", Record(Alarm("order for a device that is not here", detail)))]
-        return [(self.rules.lane_of(order.device) or "", Do(order))]
+        if order.device in self.rules.security:
+            return [(self.rules.lane_of(order.device) or "", Do(order))]
+        if not self._is_news(order.device, now.mono):
+            return []
+        detail = f"{order.device}: authorise_psam for {order.random}"
+        return [("", Record(Alarm("order for a device that is not here", detail)))]
 
     def due(self, facts: Facts, now: Moment) -> Actions:
         """A time has come for one lane or several."""
@@ -117,6 +126,14 @@ class Site:
     def still_wanted(self, name: str, action: Do) -> bool:
         """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up."""
         return not isinstance(action.order, OpenBarrier) or isinstance(self.lanes[name].phase, Passing)
+
+    def _is_news(self, device: str, now: float) -> bool:
+        """Whether to tell of an order for a device that is not here: each entry costs the disk a flush."""
+        self._strange = {name: told for name, told in self._strange.items() if now - told < STRANGE_AGAIN}
+        if device in self._strange or len(self._strange) == STRANGE_KEPT:
+            return False
+        self._strange[device] = now
+        return True
 
     def _security(self, event: DeviceEvent) -> list[Action]:
         """A PSAM wants a MAC: the platforms hear of it, and who has the keys here answers at once."""
@@ -199,6 +216,9 @@ def _box_news(event: BoxEvent) -> Body:
             return Alarm("a box got no answer", f"{device}: {question}: {reason}")
         case box.BoxTraded():
             return _box_trade(event)
+        case box.BoxTradeDoubted(device, _, reason, record):
+            detail = f"{device}: {reason}: {canonical(asdict(_box_trade(record)))}"
+            return Alarm("a trade record of a box is no outcome", detail)
 
 
 def _box_trade(event: box.BoxTraded) -> BoxTraded:

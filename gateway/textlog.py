@@ -28,6 +28,9 @@ CERTAIN = 8
 NEAR = 80
 """So many characters before hex are searched for what announces it."""
 
+LONGEST = 65_536
+"""A line of more characters is no lane program's; the patterns are not tried on it."""
+
 CUT = "\0"
 """Stands for what a table has recognised and taken out."""
 
@@ -93,7 +96,7 @@ _PLAIN_CLOCK = rf"(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d){_FRACTION}"
 _ZONE = r"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?"
 _BEGIN, _END = r"(?<![\w:.-])", r"(?!\w|[:.]\w)"
 # Forms of nothing but digits can also be bytes: only at the head, or as a column.
-_HEAD = r"(?:^(?:\W*[A-Za-z]{2,8}\W+)?|[\t,;|\"'\[({=:]) *"
+_HEAD = r"(?:^(?:\W*[A-Za-z]{2,8}\W++)?|[\t,;|\"'\[({=:]) *"
 
 TIME_FORMS = tuple(
     re.compile(form, re.ASCII)
@@ -162,7 +165,12 @@ ASIDES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
         r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?(?![\w.])",  # address
-        r"\b(?:len|length|size|line|port|thread|tid|pid|长度|字节数|行号|端口)\s*[:=：]?\s*\d{1,5}(?!\w)",
+        r"\b(?:len|length|size|line|port|thread|tid|pid|长度|字节数|行号|端口)\s*+(?:[:=：]\s*+)?\d{1,5}(?!\w)",
+        # A tag's address; what a tag is sent or says has more than 4 bytes.
+        (
+            r"(?<![a-z])obu[ _]?(?:id|mac)?\s*+(?:[:=：]\s*+)?(?:0x)?(?!ffff)[0-9a-f]{8}(?!\w)"
+            r"(?! ++(?:0x)?[0-9a-f]++(?![0-9a-z]))"
+        ),
         r"(?<![\w.])\d{1,5} ?(?:bytes?|ms|字节|毫秒|秒)(?![0-9a-z])",
         r"(?<![\w.])\d+\.\d+(?![\w.])",  # an amount
         r"\b(?:COM\d{1,3}|tty[A-Z]*\d{1,3})\b",
@@ -188,7 +196,7 @@ _PC = r"(?:PC|HOST|车道机|上位机|计算机)"
 _DEVICE = r"(?:RSU|OBU|PSAM|antenna|天线)"
 _TO, _FROM = r"\s?(?:[-=]+>|>+|→|to)\s?", r"\s?(?:<[-=]+|<+|←)\s?"
 _FREE, _CLOSED = r"(?<![A-Za-z0-9])", r"(?![a-z0-9])"
-_ALONE = rf"(?:^|(?<=[{CUT}\t,;|\[\](){{}}<>\"':=]))\s*"
+_ALONE = rf"(?:^|(?<=[{CUT}\t,;|\[\](){{}}<>\"':=]))[^\S\t]*"
 _THEN = r"\s*(?=[\])>\"':：=,;|\t]|\s[\[({<\"']*(?:0x)?[0-9a-f]{2}|$)"
 
 # Each pattern is taken out before the next one looks, so that the arrow of "PC->RSU" counts once.
@@ -234,16 +242,23 @@ def _cut_direction(text: str) -> tuple[frozenset[bool], str]:
 
 _BYTE, _WORD = r"(?:0x)?[0-9a-f]{1,2}", r"(?:0x)?[0-9a-f]+"
 RUN = re.compile(
-    rf"(?<![0-9a-z_.])(?:{_BYTE}(?P<mark>[,:;|-]) *{_BYTE}(?:(?P=mark) *{_BYTE})*(?! +{_WORD}\b)"
+    r"(?<![0-9a-z_.])"
+    rf"(?:{_BYTE}(?P<mark>[,:;|-]) *{_BYTE}(?:(?P=mark) *{_BYTE}(?![0-9a-z_]))*+(?P<more>(?: +{_WORD}\b)*)"
     rf"|{_WORD}(?: +{_WORD})*)"
     r"(?![0-9a-z_])",
     re.IGNORECASE | re.ASCII,
 )
+_TWO = r"(?:0x)?[0-9a-f]{2}"
+# Two bytes or more before or behind others, parted as columns are: only commas or only blanks part bytes.
+LISTED_BEFORE = re.compile(
+    rf"(?<![0-9a-z_.]){_TWO}(?P<mark>[,;|]) *(?:{_TWO}(?P=mark) *)+$", re.IGNORECASE | re.ASCII
+)
+LISTED_BEHIND = re.compile(rf" *(?P<mark>[,;|]) *{_TWO} *(?P=mark) *{_TWO}(?![0-9a-z_.])", re.IGNORECASE | re.ASCII)
 GROUP = re.compile(r"(?:0x)?([0-9a-f]+)", re.IGNORECASE)
 ANNOUNCED = re.compile(rf"(?:^|{CUT}|[\t;|]|,(?! ))(?:[^\w{CUT}]|{LABELS})*$", re.IGNORECASE)
 FINISHED = re.compile(rf"\s*(?:$|[{CUT}\])}}>\"'”】,;，；。|\t])")
 AROUND = re.compile(rf"[\s{CUT}\[\](){{}}<>\"',;:|【】]*")
-TORN = re.compile(r"[ ,:;|-]*(?:[0-9a-f][g-z]|[g-z][0-9a-f])(?![0-9a-z])", re.IGNORECASE | re.ASCII)
+TORN = re.compile(r"[ ,:;|-]*(?P<group>[0-9a-f][g-z]|[g-z][0-9a-f])(?![0-9a-z])", re.IGNORECASE | re.ASCII)
 BROKEN = re.compile(rf"(?<![0-9a-f])(?=\d*[a-f])[0-9a-f]{{{CERTAIN},}}", re.IGNORECASE)
 STRANGE = re.compile(
     r"(?<![0-9a-z])(?:\\x|\$)?(?:[0-9a-f]{2}h?(?:\\x|[^0-9a-z]{1,2})){2,}[0-9a-f]{2}h?(?![0-9a-z])",
@@ -251,6 +266,8 @@ STRANGE = re.compile(
 )
 # "B2 FF FF 08 B2": frames begin with FF FF (rsu-protocol 2), and are called B0..D1.
 FRAME_NAME = re.compile(r"[bcd][0-9a-f] ff ff", re.IGNORECASE)
+# More digits than a number in such a log has, and no date with a time: bytes that happen to need no letters.
+LONG_NUMBER = re.compile(r"(?!(?:19|20|21)\d\d[01]\d[0-3]\d[0-2]\d[0-5]\d[0-5]\d$)(?:\d\d){7,}", re.ASCII)
 DUMP_OFFSET = re.compile(r"(?:[0-9a-f]{3}|[0-9a-f]{7})0", re.IGNORECASE)
 
 
@@ -273,7 +290,8 @@ class _Run:
             return True
         if AROUND.fullmatch(text, 0, self.start) and AROUND.fullmatch(text, self.end):
             return True
-        return directed and self._announced(text) and bool(FINISHED.match(text, self.end))
+        finished = bool(FINISHED.match(text, self.end)) or bool(LONG_NUMBER.fullmatch(digits))
+        return directed and finished and self._announced(text)
 
     def begins_data(self, text: str) -> bool:
         """Whether these digits are announced as data are, though what follows them is none: no number, no name."""
@@ -281,17 +299,30 @@ class _Run:
         hexlike = len(digits) >= 4 and (len(self.groups) > 1 or re.search("[a-f]", digits, re.IGNORECASE))
         return bool(hexlike or TORN.match(text, self.end)) and self._announced(text)
 
+    def whole(self, text: str) -> None:
+        """Raises _UnclearError if a byte with a character that is no digit goes on behind these."""
+        torn = TORN.match(text, self.end)
+        if torn:
+            raise _UnclearError(f"数据中有非十六进制字符 / not hex: {torn['group']}")
+
     def _announced(self, text: str) -> bool:
         return bool(ANNOUNCED.search(text, max(0, self.start - NEAR), self.start))
 
     def data(self, text: str) -> bytes:
         """The bytes. Raises _UnclearError where they may be fewer or more."""
+        *before, end = self.groups
+        if before and len(end) == 1 and not any(len(group) % 2 for group in before):
+            raise _UnclearError(f"最后一个字节缺一半：{end} / the last byte lacks a digit: {end}")
         odd = next((group for group in self.groups if len(group) % 2), None)
         if odd:
             raise _UnclearError(f"半个字节 / half a byte: {_short(odd)} 有 {len(odd)} 位 / has {len(odd)} digits")
-        torn = TORN.match(text, self.end)
-        if torn and len(self.groups) > 1:
-            raise _UnclearError(f"数据中有非十六进制字符 / not hex: {torn[0].strip()}")
+        if len(self.groups) > 1:
+            self.whole(text)
+            near = max(0, self.start - NEAR)
+            if LISTED_BEFORE.search(text, near, self.start) or LISTED_BEHIND.match(text, self.end):
+                raise _UnclearError(
+                    "字节的分隔方式不一，请只用空格 / bytes are parted in two ways, write blanks alone"
+                )
         *sizes, last = map(len, self.groups)
         if DUMP_OFFSET.fullmatch(self.groups[0]) and set(sizes[1:]) | {last} == {2}:
             raise _UnclearError(
@@ -309,6 +340,12 @@ def _runs(text: str) -> Iterable[_Run]:
     for found in RUN.finditer(text):
         mark, start, end = found["mark"], found.start(), found.end()
         groups = [(group[1], start + group.start(), start + group.end()) for group in GROUP.finditer(found[0])]
+        if found["more"]:
+            # Of the list and the words behind it only the words can be the bytes, with the last of the list.
+            *single, (_, begin, _) = [group for group in groups if group[1] < found.start("more")]
+            yield from (_Run((digits,), *place) for digits, *place in single)
+            yield _Run(tuple(digits for digits, _, _ in groups[len(single) :]), begin, end)
+            continue
         # A comma that also stands before or behind them separates columns, not bytes.
         if (
             mark
@@ -343,6 +380,8 @@ def _line(number: int, text: str, *, outbound: bool | None) -> _Line | None:
     """None for a line without hex."""
     if text.startswith("#"):
         return None
+    if len(text) > LONGEST:
+        raise _UnclearError(f"一行有 {len(text)} 个字符，太长 / {len(text)} characters are too long a line")
     time, rest = _cut_time(text)
     heard, rest = _cut_direction(_cut_asides(rest))
     runs = [run for run in _runs(rest) if run.counts(rest, directed=bool(heard))]
@@ -365,7 +404,10 @@ def _nothing_overlooked(text: str, time: re.Match[str] | None, rest: str, *, dir
         if AROUND.fullmatch(before) or _cut_direction(before)[0]:
             raise _UnclearError(f"是时间还是数据？数据请用空格隔开 / a time, or bytes? Put spaces: {time['time']}")
     broken = BROKEN.search(rest)
-    piece = broken[0] if broken else next((run.digits for run in _runs(rest) if run.begins_data(rest)), None)
+    begun = next((run for run in _runs(rest) if run.begins_data(rest)), None)
+    if directed and begun and not broken:
+        begun.whole(rest)
+    piece = broken[0] if broken else begun and begun.digits
     strange = STRANGE.search(rest)
     if directed and strange and not piece:
         raise _UnclearError(f"十六进制写法不明，请用空格隔开 / write these bytes with spaces: {strange[0][:40]}")

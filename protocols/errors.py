@@ -22,4 +22,8 @@ class MessageError(ProtocolError):
 
 
 class CaptureError(ProtocolError):
-    """A capture file that cannot be read."""
+    """A capture file that cannot be read; technicians meet its text."""
+
+    def __str__(self) -> str:
+        place = f" (第 {self.offset} 字节 / at byte {self.offset})" if self.offset else ""
+        return f"{self.reason}{place}"

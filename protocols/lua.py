@@ -162,6 +162,7 @@ def _air(names: _Names) -> Lua:
         "switch": _switch(equipment.T_APDU),
         "pdus": {name: _pdu(table, names) for name, table in pdus.items()},
         "forms": [_form(form, names) for form in apdu.FORMS],
+        "card_channel": equipment.ICC,
         "status_words": [{"pattern": pattern, "text": text} for pattern, text in apdu.STATUS_WORDS.items()],
     }
 
@@ -188,6 +189,7 @@ def _form(form: apdu.Form, names: _Names) -> Lua:
     return {
         "header": form.header,
         "title": form.title,
+        "psam": form in apdu.PSAM_FORMS or None,
         "data": _sized_table(form.data, path, names) if form.data else None,
         "answers": answers,
     }

@@ -120,7 +120,9 @@ def read(data: bytes) -> Capture:
     than the three above are skipped. Raises CaptureError with the offset of the first block that is broken.
     """
     if not data.startswith(SECTION_HEADER[: len(data)]):
-        raise CaptureError("not a pcapng file: it must begin with a Section Header Block")
+        raise CaptureError(
+            "不是 pcapng，请在 Wireshark 中另存为 pcapng / not a pcapng file; save it as pcapng in Wireshark"
+        )
     interfaces: dict[Interface, None] = {}
     packets: list[Packet] = []
     section: list[_Port] = []
@@ -160,7 +162,10 @@ class _Block:
     def take(self, size: int) -> bytes:
         at, left = self._at, self.end - self._at
         if size > left:
-            raise self.broken(f"{size} bytes are announced where the block has only {left} left")
+            raise self.broken(
+                f"需要 {size} 字节，只剩 {left} 字节",
+                f"{size} bytes are announced where the block has only {left} left",
+            )
         self._at += size + -size % 4
         return self._data[at : at + size]
 
@@ -177,12 +182,16 @@ class _Block:
         if option is None:
             return default
         if len(option) != struct.calcsize(self.order + layout):
-            raise self.broken(f"an option whose length is fixed has {len(option)} bytes")
+            raise self.broken(
+                f"定长选项有 {len(option)} 字节", f"an option whose length is fixed has {len(option)} bytes"
+            )
         value: int = struct.unpack(self.order + layout, option)[0]
         return value
 
-    def broken(self, reason: str) -> CaptureError:
-        return CaptureError(f"{reason}, in a block of type {self.kind}", self.start)
+    def broken(self, chinese: str, english: str) -> CaptureError:
+        return CaptureError(
+            f"抓包损坏，类型 {self.kind} 的块中{chinese} / {english}, in a block of type {self.kind}", self.start
+        )
 
 
 def _block(data: bytes, offset: int, order: str) -> _Block | None:
@@ -193,7 +202,11 @@ def _block(data: bytes, offset: int, order: str) -> _Block | None:
     if data.startswith(SECTION_HEADER, offset):
         magic = data[offset + 8 : offset + 12]
         if magic not in BYTE_ORDERS:
-            raise CaptureError(f"Byte-Order Magic {magic.hex()} is neither 1a2b3c4d nor 4d3c2b1a", offset)
+            raise CaptureError(
+                f"抓包损坏，字节序标志为 {magic.hex()} / "
+                f"Byte-Order Magic {magic.hex()} is neither 1a2b3c4d nor 4d3c2b1a",
+                offset,
+            )
         order = BYTE_ORDERS[magic]
     kind, size = struct.unpack_from(order + "II", data, offset)
     if size > left:
@@ -202,7 +215,11 @@ def _block(data: bytes, offset: int, order: str) -> _Block | None:
     if size % 4 or size < SMALLEST_BLOCK or struct.unpack_from(order + "I", data, end) != (size,):
         # A power cut leaves zeros where the file had grown ahead of its bytes; only those are let pass.
         if any(memoryview(data)[end:]):
-            raise CaptureError(f"Block Total Length {size} is none, or is not repeated at the end", offset)
+            raise CaptureError(
+                f"抓包损坏，块长 {size} 不对或首尾不一 / "
+                f"Block Total Length {size} is none, or is not repeated at the end",
+                offset,
+            )
         return None
     return _Block(data, order, kind, offset, end)
 
@@ -210,7 +227,10 @@ def _block(data: bytes, offset: int, order: str) -> _Block | None:
 def _check_version(block: _Block) -> None:
     _magic, major, minor, _section_length = block.fields("IHHq")
     if major != 1 or minor not in {0, 2}:  # 1.2 is to be read as 1.0
-        raise block.broken(f"pcapng version {major}.{minor} is unknown; save the capture as version 1.0")
+        raise block.broken(
+            f"版本 {major}.{minor} 未知，请另存为 1.0",
+            f"pcapng version {major}.{minor} is unknown; save the capture as version 1.0",
+        )
 
 
 def _port(block: _Block, number: int) -> _Port:
@@ -227,7 +247,10 @@ def _port(block: _Block, number: int) -> _Port:
 def _packet(block: _Block, section: list[_Port]) -> Packet:
     number, high, low, captured, _original = block.fields("IIIII")
     if number >= len(section):
-        raise block.broken(f"the packet is of interface {number}, the section has declared {len(section)}")
+        raise block.broken(
+            f"数据包属于接口 {number}，只声明了 {len(section)} 个",
+            f"the packet is of interface {number}, the section has declared {len(section)}",
+        )
     port = section[number]
     data = block.take(captured)
     flags = block.number("I", block.options().get(EPB_FLAGS), 0)

@@ -359,11 +359,15 @@ async def serve(barrier: SimulatedBarrier) -> None:
 
 def main() -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="A simulated barrier on Modbus / 模拟道闸 (Modbus)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.barrier",
+        description="模拟道闸 (Modbus) / a simulated barrier on Modbus",
+        formatter_class=argparse.RawTextHelpFormatter,  # any other breaks the path at its hyphens
+    )
     port = parser.add_mutually_exclusive_group(required=True)
-    port.add_argument("--tcp", type=int, metavar="PORT", help="0: chosen by the system / 由系统选择")
-    port.add_argument("--serial", type=Path, metavar="PATH", help="name for the pty / 虚拟串口的名称")
-    parser.add_argument("--profile", type=Path, default=WIRING, help="wiring / 接线 (default: %(default)s)")
+    port.add_argument("--tcp", type=int, metavar="PORT", help="0 为由系统选择 / 0: chosen by the system")
+    port.add_argument("--serial", type=Path, metavar="PATH", help="虚拟串口的名称 / name for the pty")
+    parser.add_argument("--profile", type=Path, default=WIRING, help="接线 / wiring (default: %(default)s)")
     arguments = parser.parse_args()
     profile = parse(tomli.loads(arguments.profile.read_text(encoding="utf-8")))
     asyncio.run(serve(SimulatedBarrier(profile, tcp=arguments.tcp or 0, serial=arguments.serial)))

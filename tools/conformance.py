@@ -30,7 +30,7 @@ from gateway.ledger.entries import (
 )
 from protocols.errors import MessageError
 from protocols.obu.values import CREDIT
-from protocols.rsu.dialect import Dialect, load, names
+from protocols.rsu.dialect import Dialect, DialectError, load, names
 from protocols.rsu.message import Message
 from protocols.rsu.messages import Contents, Failed, Report, Status, TagSeen
 from tools.cards import SimulatedTag, make_tag
@@ -568,9 +568,9 @@ def left_early(dialect: Dialect) -> World:
 
 CAPTURED, TRANSCRIPT, TABLE, ABSENT = "●", "◐", "○", "–"
 LEGEND = {
-    CAPTURED: "真实抓包字节 / captured bytes",
-    TRANSCRIPT: "天线固件记录 / firmware transcript",
-    TABLE: "仅据表格 / table only",
+    CAPTURED: "报文格式见于真实抓包，情形为模拟 / its messages are in captured bytes, the situation is simulated",
+    TRANSCRIPT: "报文格式见于天线固件记录，情形为模拟 / its messages are in a firmware's transcript, likewise",
+    TABLE: "仅据表格，情形为模拟 / tables only; likewise",
     ABSENT: "此协议无此报文 / not in this dialect",
 }
 
@@ -637,7 +637,7 @@ def main() -> int:
         parser.error(f"no dialect {', '.join(sorted(unknown))}; there are: {', '.join(names())}")
     try:
         print(page(chosen), end="")
-    except Wrong as wrong:
+    except (Wrong, DialectError) as wrong:
         print(wrong, file=sys.stderr)
         return 1
     return 0

@@ -24,6 +24,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from drivers.barrier.profile import parse  # the wiring of a board: data that its simulation needs too
 from protocols.rsu.dialect import load, names
+from protocols.rsu.framing import Frame
 from tools.barrier import TRAVEL, WIRING, SimulatedBarrier
 from tools.cards import DEFECTS, Bought, SimulatedTag, make_tag, plate_number, purchase_truth, truth
 from tools.rsu import FAULTS, SOUND, Antenna, SerialAntenna, TcpAntenna, serve_serial, serve_tcp
@@ -253,8 +254,8 @@ class Lot:
         whose = {"plate": tag.vehicle.plate, "card": tag.card.number, "lane": lane}
         self._tell({"event": "purchase", **whose, **purchase_truth(bought)})
 
-    def _trace(self, lane: str, direction: str, data: bytes) -> None:
-        if direction == "<" and data.startswith(PURCHASE):
+    def _trace(self, lane: str, direction: str, frame: Frame) -> None:
+        if direction == "<" and frame.data.startswith(PURCHASE):
             self._tell({"event": "frame", "lane": lane, "command": "C6"})
 
 

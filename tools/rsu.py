@@ -9,8 +9,10 @@ import asyncio
 import fcntl
 import json
 import os
+import re
 import signal
 import struct
+import sys
 import termios
 import threading
 import tty
@@ -67,6 +69,7 @@ COMPOSITE: Final = 9  # TransType of B5 (rsu-protocol 4, 7 [cap])
 VERSION: Final = "2001"  # RSUVersion is 2000h or more (rsu-protocol 7)
 HALF_FRAME_LIFE: Final = 0.1  # s without a byte after which an unfinished frame is given up
 CHUNK_GAP: Final = 0.005  # s between chunks, so that a torn frame arrives torn
+MAX_PORT: Final = 65535
 STALE: Final = 2.0  # s that bytes lie unread on a serial line before nobody counts as listening
 
 
@@ -187,7 +190,7 @@ class Antenna:
     """An antenna of any dialect with tags in its zone; `now` is monotonic seconds of any clock, and never steps.
 
     It hears and says the words of `protocols.rsu.messages`. `sold(tag, purchase)` is called when the card has paid,
-    before anything is said of it; `trace("<" or ">", data)` for each frame heard or said. `unasked` says B0 to
+    before anything is said of it; `trace("<" or ">", frame)` for each one heard or said. `unasked` says B0 to
     whoever connects (rsu-protocol 11.1, 5 [1: XTX]).
 
     `authorised` is what B0 says of its PSAM; captured antennas say no, and trade (rsu-protocol 7 [cap]). With a
@@ -205,7 +208,7 @@ class Antenna:
         authorised: bool = False,
         mac: str | Callable[[PsamAsks], str] | None = None,
         sold: Callable[[SimulatedTag, Bought], None] = _nothing,
-        trace: Callable[[str, bytes], None] = _nothing,
+        trace: Callable[[str, Frame], None] = _nothing,
     ) -> None:
         self.dialect = dialect
         self.terminal = terminal
@@ -244,12 +247,13 @@ class Antenna:
         seen_at = self._seen_at.get(tag.tag.obu_id, -inf)
         self._zone[tag.tag.obu_id] = Presence(tag, faults, seen_at + self.dialect.reread)
 
-    def leave(self, tag: SimulatedTag) -> None:
-        """It is not any more. A purchase under way is finished all the same: the card has paid."""
+    def leave(self, tag: SimulatedTag) -> bool:
+        """It is not any more; gives whether it was. A purchase under way is finished: the card has paid."""
         gone = self._zone.pop(tag.tag.obu_id, None)
         trade = self._trade
         if trade and trade.presence is gone and trade.phase in (Phase.READING, Phase.OFFER):
             self._trade = None
+        return gone is not None
 
     # --- bytes and time -------------------------------------------------------------------------------------
 
@@ -280,7 +284,7 @@ class Antenna:
         for item in found:
             if now < self._mute_until or isinstance(item, Noise):
                 continue
-            self._trace("<", item.data)
+            self._trace("<", item)
             chunks += self._on_data(item.data, now)
         return chunks + self.tick(now)
 
@@ -482,7 +486,8 @@ class Antenna:
         result = _result(trade.obu_id, tag.purchases[-1])
         rest = replace(result, tac=NO_TAC) if faults.no_tac else None
         if faults.result_code == TAC_FAILED:  # or what this dialect calls it
-            return self._failed(trade, max(self.dialect.doubtful, default=TAC_FAILED), rest)
+            known = self.dialect.doubtful or {TAC_FAILED}
+            return self._failed(trade, TAC_FAILED if TAC_FAILED in known else max(known), rest)
         return self._failed(trade, faults.result_code, rest) if faults.result_code else rest or result
 
     def _failed(self, trade: Trade, code: int, rest: Result | None = None) -> Failed:
@@ -556,7 +561,7 @@ class Antenna:
         return [chunk[:middle], chunk[middle:]] if faults.torn else [chunk]
 
     def _put(self, frame: Frame) -> bytes:
-        self._trace(">", frame.data)
+        self._trace(">", frame)
         return frame.raw
 
     def _frame(self, word: Report, sequence: int | None = None) -> Frame:
@@ -601,10 +606,11 @@ class ServedAntenna(ABC):
         self.antenna.enter(tag, faults)
         self._incoming.put_nowait(b"")
 
-    def leave(self, tag: SimulatedTag) -> None:
-        """It is not any more."""
-        self.antenna.leave(tag)
+    def leave(self, tag: SimulatedTag) -> bool:
+        """It is not any more; gives whether it was."""
+        was_there = self.antenna.leave(tag)
         self._incoming.put_nowait(b"")
+        return was_there
 
     async def close(self) -> None:
         """Off the wire."""
@@ -739,9 +745,17 @@ async def serve_serial(antenna: Antenna, link: Path) -> SerialAntenna:
 
 # --- from the shell ----------------------------------------------------------------------------------------------
 
-HELP: Final = f"""enter PLATE [CLASS] [FEN] [FAULT]   faults: {", ".join((*DEFECTS, *FAULTS))}
-leave PLATE
-cards                               what is really on the cards, as JSON"""
+HELP: Final = f"""启动后在标准输入键入命令，每行一条 / once it runs, type commands on standard input, one a line:
+
+enter PLATE [CLASS] [FEN] [FAULT]   车辆进入 / a car comes into the zone
+leave PLATE                         车辆离开 / it leaves
+cards                               卡内实际数据 / what is really on the cards, as JSON
+
+故障 / faults: {", ".join((*DEFECTS, *FAULTS))}"""
+
+
+class WireError(Exception):
+    """An antenna that cannot be put on its wire: why and what to do, for a person."""
 
 
 @dataclass(slots=True)
@@ -756,9 +770,10 @@ class Shell:
         match line.split():
             case ["enter", plate, *more]:
                 return self._enter(plate, more)
-            case ["leave", plate] if plate in self.tags:
-                self.served.leave(self.tags[plate])
-                return f"{plate} has left"
+            case ["leave", plate]:
+                if plate in self.tags and self.served.leave(self.tags[plate]):
+                    return f"{plate} has left"
+                return f"{plate} 不在感应区，请先 enter / is not in the zone; enter it first"
             case ["cards"]:
                 return json.dumps([truth(tag) for tag in self.tags.values()], ensure_ascii=False, indent=1)
             case []:
@@ -798,19 +813,31 @@ def _follow_stdin(obey: Callable[[str], str]) -> None:
     threading.Thread(target=read, daemon=True).start()
 
 
+async def _on_wire(antenna: Antenna, options: argparse.Namespace) -> tuple[ServedAntenna, str]:
+    """Put it where the options say, and tell where that is. Raises WireError."""
+    try:
+        if options.serial:
+            return await serve_serial(antenna, options.serial), f"serial {options.serial}"
+        tcp = await serve_tcp(antenna, options.tcp)
+    except OSError as error:
+        zh, en = (
+            (f"无法建立虚拟串口 {options.serial}", f"no pseudo-terminal can be named {options.serial}")
+            if options.serial
+            else (f"无法监听 TCP 端口 {options.tcp}", f"cannot listen on TCP port {options.tcp}")
+        )
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise WireError(f"{zh}，请换一个 / {en}; choose another: {why}") from error
+    return tcp, f"tcp {tcp.port}"
+
+
 async def _serve(options: argparse.Namespace) -> None:
-    def show(direction: str, data: bytes) -> None:
-        print(direction, data.hex(), flush=True)
+    def show(direction: str, frame: Frame) -> None:
+        print(direction, frame.raw.hex(), flush=True)
 
     dialect, trace = load(options.dialect), show if options.trace else _nothing
     antenna = Antenna(dialect, options.terminal, unasked=options.unasked, mac=options.mac, trace=trace)
-    served: ServedAntenna
-    if options.serial:
-        served = await serve_serial(antenna, options.serial)
-        print(f"{dialect.name} antenna on serial {options.serial}", flush=True)
-    else:
-        served = tcp = await serve_tcp(antenna, options.tcp)
-        print(f"{dialect.name} antenna on tcp {tcp.port}", flush=True)
+    served, wire = await _on_wire(antenna, options)
+    print(f"{dialect.name} antenna on {wire}", flush=True)
     _follow_stdin(Shell(served).obey)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, served.running.cancel)
@@ -820,19 +847,55 @@ async def _serve(options: argparse.Namespace) -> None:
         await served.close()
 
 
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"须为 0 到 {MAX_PORT} / must be 0 to {MAX_PORT} (现为 / is {text!r})")
+    return int(text)
+
+
+def _hex(digits: int) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        if not re.fullmatch(rf"[0-9A-Fa-f]{{{digits}}}", text):
+            raise argparse.ArgumentTypeError(
+                f"须为 {digits} 位十六进制数字 / must be {digits} hex digits (现为 / is {text!r})"
+            )
+        return text.lower()
+
+    return check
+
+
 def main() -> None:
     """Run one antenna until interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m tools.rsu", description="A simulated antenna.", epilog=HELP)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.rsu", description="模拟天线 / a simulated antenna", epilog=HELP
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--dialect", choices=names(), required=True)
+    parser.add_argument("--dialect", choices=names(), required=True, help="天线协议 / what it speaks")
     wire = parser.add_mutually_exclusive_group(required=True)
-    wire.add_argument("--tcp", type=int, metavar="PORT", help="listen on the loopback; 0: any free port")
-    wire.add_argument("--serial", type=Path, metavar="PATH", help="make a pseudo-terminal with this name")
-    parser.add_argument("--terminal", default=TERMINAL, help="PSAM terminal number, 12 hex digits")
-    parser.add_argument("--unasked", action="store_true", help="say B0 to whoever connects")
-    parser.add_argument("--mac", help="16 hex digits: read no tag until the PSAM was given this MAC")
-    parser.add_argument("--trace", action="store_true", help="print the DATA of each frame, > said, < heard")
-    asyncio.run(_serve(parser.parse_args()))
+    wire.add_argument(
+        "--tcp", type=_port, metavar="PORT", help="本机端口，0 为任选 / on the loopback; 0: any free one"
+    )
+    wire.add_argument(
+        "--serial", type=Path, metavar="PATH", help="虚拟串口的名称 / make a pseudo-terminal so named"
+    )
+    parser.add_argument(
+        "--terminal", type=_hex(12), default=TERMINAL, help="终端机编号 / PSAM terminal, 12 hex digits"
+    )
+    parser.add_argument("--unasked", action="store_true", help="连接即报 B0 / say B0 to whoever connects")
+    parser.add_argument(
+        "--mac",
+        type=_hex(16),
+        help="PSAM 须先以此 MAC 授权 / read no tag until the PSAM was given this MAC, 16 hex digits",
+    )
+    parser.add_argument(
+        "--trace",
+        action="store_true",
+        help="显示每帧，可用 etclane decode 解码 / print each frame as on the wire, > said, < heard",
+    )
+    try:
+        asyncio.run(_serve(parser.parse_args()))
+    except WireError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

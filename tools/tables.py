@@ -3,6 +3,7 @@
 The pages are made from what encodes and decodes, so they cannot say anything else. Pure but for `main`.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -33,7 +34,8 @@ from protocols.rsu import dialect, dialects
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.message import Message
 
-DIRECTORY = Path(__file__).parent.parent / "docs" / "frames"
+CHECKOUT = Path(__file__).parent.parent
+DIRECTORY = CHECKOUT / "docs" / "frames"
 MADE = "<!-- 由 `make docs` 生成，请勿手改 / made by `make docs`, do not edit -->"
 HEAD = "| 偏移 Offset | 长度 Length | 字段 Field | 类型 Type | 说明 Note |\n|--:|--:|---|---|---|"
 FAMILIES = {
@@ -320,6 +322,8 @@ def _joined(*parts: str) -> str:
 
 def main() -> None:
     """Write the pages; drop those of dialects that are no more."""
+    if not (CHECKOUT / "pyproject.toml").is_file():  # installed: docs/ would land in site-packages
+        sys.exit("请在源码目录运行 / run it in a checkout")
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     made = pages()
     for old in DIRECTORY.glob("*.md"):

@@ -17,7 +17,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient
 from pymodbus.client.base import ModbusBaseClient
 from pymodbus.pdu import ModbusPDU
 
-from drivers.address import serial_of, tcp_of
+from drivers.address import serial_of, tcp_of, unopened
 from drivers.backoff import Backoff
 from drivers.barrier.session import BarrierSession, Input, InputsRead, ReadInputs, WriteCoil
 from drivers.link import Connected, Disconnected, Emit, Tick
@@ -148,7 +148,7 @@ class ModbusBarrier:
         except (ValueError, OverflowError):  # a baud rate or port number that the system does not know
             connected = False
         if not connected:
-            raise BoardError(f"无法打开,请检查接线和电源 / {self.port} cannot be opened; check cable and power")
+            raise BoardError(unopened(self.port, "请检查接线和电源", "check cable and power"))
 
     async def _carry_out(self, client: ModbusBaseClient, work: ReadInputs | WriteCoil) -> None:
         if isinstance(work, WriteCoil):
@@ -187,7 +187,7 @@ class ModbusBarrier:
         if echo[0] != write.on or await self._read_coil(client, write.address) != write.on:
             told = "on" if write.on else "off"
             raise BoardError(
-                f"线圈 {write.address} 不听命令,请检查继电器是否为普通模式 / "
+                f"线圈 {write.address} 不听命令，请检查继电器是否为普通模式 / "
                 f"coil {write.address} was told {told} and does not obey; is the relay in normal mode?"
             )
 
@@ -197,12 +197,12 @@ class ModbusBarrier:
             answer = await ask()
         except ModbusException as error:
             raise BoardError(
-                f"设备无应答,请检查接线、电源和地址 / device {self.device_id} on {self.port} does not answer; "
+                f"设备无应答，请检查接线、电源和地址 / device {self.device_id} on {self.port} does not answer; "
                 "check wiring, power and address"
             ) from error
         if answer.isError():
             raise BoardError(
-                f"设备拒绝功能码 {function},请检查地址配置 / device {self.device_id} refuses function {function} "
+                f"设备拒绝功能码 {function}，请检查地址配置 / device {self.device_id} refuses function {function} "
                 f"with exception {answer.exception_code}; check the addresses in its profile"
             )
         if answer.function_code != function or len(answer.bits) < count:

@@ -9,6 +9,7 @@ If the antenna repeats B4 after C6, it gets the holding answer, and evidence dec
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
@@ -87,7 +88,8 @@ class _Trade:
     """One tag from B2 to its end.
 
     `phase`: reading, deciding (waits for an order), buying (C6 has left), fetching (its proof was asked for again).
-    `rest` is what the B5 before that said of this purchase; `made` the same, if it was good but for its TAC.
+    C6 left at `bought_at`; `failed`: a B5 said so. `rest` is what the B5 before C8 said of this purchase; `made`
+    the same, if it was good but for its TAC.
     """
 
     number: int
@@ -100,6 +102,8 @@ class _Trade:
     hold_at: float | None = None
     loops: int = 0
     debit: Debit | None = None
+    bought_at: float = 0.0
+    failed: bool = False
     rest: Result | None = None
     made: Result | None = None
 
@@ -109,10 +113,7 @@ class _Trade:
 
     def is_about(self, result: Result) -> bool:
         """Whether the answer to C8 has the serials of the purchase that it was asked about."""
-        return self.rest is not None and (result.card_serial, result.terminal_serial) == (
-            self.rest.card_serial,
-            self.rest.terminal_serial,
-        )
+        return self.rest is not None and _same_serials(result, self.rest)
 
     def is_paid(self, balance: int) -> bool:
         """Whether this is the card's balance after the purchase; credit cards count down in 32 bits."""
@@ -123,12 +124,18 @@ class _Trade:
 
 @dataclass(slots=True)
 class _Late:
-    """A purchase that is over, for a B5 that comes late or again."""
+    """A purchase that is over, for a B5 that comes late or again.
+
+    Until `repeats_until` a whole tag with the same `card` may be the frame that was bought on, said once more.
+    `told` is what was told of it.
+    """
 
     debit: Debit
     issuer: str
     until: float
-    told: bool
+    card: Card | None = None
+    repeats_until: float = 0.0
+    told: Result | None = None
 
 
 @dataclass(slots=True)
@@ -154,6 +161,7 @@ class ReaderSession:
     _trade: _Trade | None = None
     _quiet: dict[str, float] = field(default_factory=dict)
     _late: dict[str, _Late] = field(default_factory=dict)
+    _held: AuthorisePsam | None = None
     _framer: Framer = field(init=False)
     _psams: Authorisation = field(init=False)
 
@@ -171,13 +179,16 @@ class ReaderSession:
             case Release():
                 self._order_release(what, now)
             case AuthorisePsam():
-                self._order_authorise(what, now)
+                self._order_authorise(what)
             case Connected():
                 self._on_connected(now)
             case Disconnected(reason):
                 self._on_disconnected(reason, now)
             case Tick():
                 self._on_tick(now)
+        if self._held and self._trade is None:
+            held, self._held = self._held, None
+            self._order_authorise(held)
         out, self._out = self._out, []
         return out
 
@@ -223,7 +234,7 @@ class ReaderSession:
         while self._framer.held and now.mono >= self._heard_at + TORN_AFTER:
             self._frames(self._framer.resync(), now)
         if now.mono >= self._spoke_at + self.dialect.silence:
-            self._drop(f"silent for {self.dialect.silence:g} s", now)
+            self._drop(f"{self.dialect.silence:g} s 无数据 / silent for {self.dialect.silence:g} s", now)
         if self._trade:
             self._tick_trade(self._trade, now)
         if self._trade is None:  # C0 would end a trade
@@ -234,7 +245,7 @@ class ReaderSession:
             if self._inits < INIT_TRIES:
                 self._init(now)
             else:
-                self._drop(f"no answer to C0, {INIT_TRIES} times", now)
+                self._drop(f"C0 三次无应答 / no answer to C0, {INIT_TRIES} times", now)
         elif self._clock_at is not None and now.mono >= self._clock_at:
             self._init(now)
 
@@ -282,6 +293,8 @@ class ReaderSession:
         except MessageError:
             self._answer_holding(frame.sequence, "", now)
             return
+        if not words:  # only shown to us, and yet F1 wants every frame answered (rsu-protocol 2.4 [DOC-1])
+            self._answer_holding(frame.sequence, "", now)
         for word in words:
             self._hear(word, frame.sequence, now)
 
@@ -292,7 +305,7 @@ class ReaderSession:
             case Heartbeat(fault):
                 self._hear_heartbeat(fault, sequence)
             case PsamAsks() | PsamAnswered():
-                self._hear_psam(word, sequence, now)
+                self._hear_psam(word, sequence)
             case TagSeen(tag):
                 self._hear_tag(tag, sequence, now)
             case Contents():
@@ -322,29 +335,31 @@ class ReaderSession:
             self._clock_at = now.mono + self.options.clock_minutes * 60
             wanted = self.options.security != "rsu" and self.dialect.authorises_psams
             steps = self._psams.begin(status.slots if wanted else ())
-            self._authorise(steps, partial(self._reply, sequence), now)
+            self._authorise(steps, partial(self._reply, sequence))
+            if self._psams.waiting:  # whoever does not answer is asked anew, with C0
+                self._clock_at = now.mono + AUTHORISE_AGAIN
         self._tell_status(status)
 
-    def _authorise(self, steps: Sequence[Step], say: Callable[[Order], None], now: Instant) -> None:
+    def _authorise(self, steps: Sequence[Step], say: Callable[[Order], None]) -> None:
         """Carry out what the PSAMs want; it searches when they are authorised: before, it cannot trade (law 8)."""
         for step in steps:
             if isinstance(step, PsamWanted | PsamDone):
                 self._emit(step)
             else:
                 say(step)
-        if not self._psams.waiting:
+        if not self._psams.waiting and self._trade is None:  # they would end a trade
             for word in self.dialect.starting:
                 say(word)
-        else:  # whoever does not answer is asked anew, with C0
-            self._clock_at = now.mono + AUTHORISE_AGAIN
 
-    def _hear_psam(self, word: PsamAsks | PsamAnswered, sequence: int, now: Instant) -> None:
+    def _hear_psam(self, word: PsamAsks | PsamAnswered, sequence: int) -> None:
         if self._psams.waiting:
-            self._authorise(self._psams.on(word, self._terminal()), partial(self._reply, sequence), now)
+            self._authorise(self._psams.on(word, self._terminal()), partial(self._reply, sequence))
 
-    def _order_authorise(self, order: AuthorisePsam, now: Instant) -> None:
-        if self._connected and self._psams.waiting:
-            self._authorise(self._psams.on(order, ""), self._start, now)
+    def _order_authorise(self, order: AuthorisePsam) -> None:
+        if self._trade:  # an antenna that says "not authorised" may trade all the same: after that
+            self._held = order
+        elif self._connected and self._psams.waiting:
+            self._authorise(self._psams.on(order, ""), self._start)
         else:
             self._emit(PsamDone(self.device, good=False, detail="the request is over"))
 
@@ -406,6 +421,9 @@ class ReaderSession:
 
     def _hear_whole(self, contents: Contents, tag: Tag, sequence: int, now: Instant) -> None:
         """A tag that comes in one frame with all it holds."""
+        late = self._late.get(tag.obu_id)
+        if late and not late.told and now.mono < late.repeats_until and contents.card == late.card:
+            return  # maybe the frame that was bought on, said again: no evidence that nothing was taken
         if self._is_quiet(tag.obu_id, now):
             self._reply(sequence, Stop(tag.obu_id, now.wall))
             return
@@ -428,11 +446,15 @@ class ReaderSession:
         self._reply(sequence, GoOn(result.obu_id, issuer))
         if late is None or now.mono >= late.until or not _belongs(result, late.debit):
             self._emit(TagUnreadable(self.device, result.obu_id, "B5 that nobody asked for", 0))
-        elif not late.told:
+        elif late.told is None or (late.told.tac == NO_TAC and result.tac != NO_TAC):
             self._tell_done(late.debit, result, issuer, now)
+        elif not _same_serials(result, late.told):
+            self._emit(TagUnreadable(self.device, result.obu_id, "B5 of another purchase", 0))
 
     def _hear_own_result(self, trade: _Trade, result: Result, sequence: int, now: Instant) -> None:
-        if trade.phase == "fetching" and result.tac != NO_TAC and trade.is_about(result):
+        if trade.phase == "fetching" and result == trade.rest:
+            self._reply(sequence, FetchTac(trade.tag.obu_id, result.card_serial))  # said again: the same answer
+        elif trade.phase == "fetching" and result.tac != NO_TAC and trade.is_about(result):
             # LEIZI's answer to C8 leaves in CardBalance what stood there before [1]: not a balance to be trusted.
             self._settle(trade, trade.made or replace(result, balance=None), result.tac, sequence, now)
         elif trade.phase == "fetching":
@@ -484,7 +506,7 @@ class ReaderSession:
         return late.issuer if late else "0" * 16
 
     def _tell_done(self, debit: Debit, result: Result, issuer: str, now: Instant) -> None:
-        self._remember(_Late(debit, issuer, now.mono + LATE_RESULT, told=True), now)
+        self._remember(_Late(debit, issuer, now.mono + LATE_RESULT, told=result), now)
         proof = DebitProof(
             terminal=result.terminal or self._terminal(),
             terminal_serial=result.terminal_serial,
@@ -499,12 +521,16 @@ class ReaderSession:
 
     def _hear_failed(self, failed: Failed, sequence: int, now: Instant) -> None:
         trade = self._trade
-        if trade and trade.phase != "reading" and trade.tag.obu_id != failed.obu_id:
+        if trade and trade.tag.obu_id != failed.obu_id:
             self._hold_soon(trade, sequence, now)
+            return
+        if trade and trade.phase == "fetching" and failed.rest and failed.rest == trade.rest:
+            self._reply(sequence, FetchTac(failed.obu_id, failed.rest.card_serial))  # said again: the same answer
             return
         meaning = self.dialect.codes.get((failed.command, failed.code), "")
         reason = f"the antenna reports {failed.command:02X} error {failed.code:02X} {meaning}".rstrip()
         if trade and trade.debit:
+            trade.failed = True
             doubtful = failed.command == RESULT and failed.code in self.dialect.doubtful
             if doubtful and self._fetch(trade, failed.rest, sequence, now):
                 return
@@ -524,8 +550,13 @@ class ReaderSession:
         if now.mono >= trade.until:
             self._emit(DebitNotSent(self.device, debit.intent, "the antenna's trade window is over"))
             return
+        late = self._late.get(debit.obu_id)
+        if late and now.mono < late.until and _second(late.debit.at) == _second(debit.at):
+            # The second is all that tells one purchase's B5 from another's.
+            self._emit(DebitNotSent(self.device, debit.intent, "this tag was debited for in the same second"))
+            return
         trade.phase, trade.debit = "buying", debit
-        trade.until, trade.hold_at = now.mono + RESULT_WITHIN, None
+        trade.bought_at, trade.until, trade.hold_at = now.mono, now.mono + RESULT_WITHIN, None
         card, station = trade.card, debit.station or trade.card.station
         purchase = Purchase(debit.obu_id, card.issuer, debit.fen, debit.at, station, debit.entered)
         self._reply(trade.sequence, purchase)
@@ -548,7 +579,11 @@ class ReaderSession:
         if trade and trade.debit and trade.made:
             self._tell_done(trade.debit, trade.made, trade.tag.issuer, now)
         elif trade and trade.debit:
-            self._remember(_Late(trade.debit, trade.tag.issuer, now.mono + LATE_RESULT, told=False), now)
+            # C6 left at most a trade window behind the frame that it answers, from which `reread` counts.
+            read_anew = trade.bought_at - self.dialect.trade_window + self.dialect.reread
+            repeats_until = 0.0 if trade.failed else read_anew
+            late = _Late(trade.debit, trade.tag.issuer, now.mono + LATE_RESULT, trade.card, repeats_until)
+            self._remember(late, now)
             self._emit(DebitUnknown(self.device, trade.debit.intent, reason))
 
     def _remember(self, purchase: _Late, now: Instant) -> None:
@@ -591,4 +626,12 @@ class ReaderSession:
 
 def _belongs(result: Result, debit: Debit) -> bool:
     """Same tag, and the same second in the TAC: that is all that the wire holds."""
-    return result.obu_id == debit.obu_id and result.at == debit.at.replace(microsecond=0)
+    return result.obu_id == debit.obu_id and result.at == _second(debit.at)
+
+
+def _second(at: datetime) -> datetime:
+    return at.replace(microsecond=0)
+
+
+def _same_serials(one: Result, other: Result) -> bool:
+    return (one.card_serial, one.terminal_serial) == (other.card_serial, other.terminal_serial)

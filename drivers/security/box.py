@@ -9,8 +9,8 @@ Opening vehicle files and MAC1 cannot wait for a platform, and no message carrie
 refused.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -42,6 +42,7 @@ TRADE_WITHIN = 60.0
 KEPT = 256
 """Files opened, purchases and trades that are remembered, so that a repeated question gets its answer again."""
 GOOD_SW = "9000"
+LATE = "no record in time"
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -129,7 +130,17 @@ class BoxRefused:
     reason: str
 
 
-BoxEvent = BoxUp | BoxDown | BoxDebitWanted | BoxDebitEnded | BoxTraded | BoxRefused
+@dataclass(frozen=True, slots=True)
+class BoxTradeDoubted:
+    """A record that speaks of a purchase of ours and is not its outcome; to be confirmed by `Recorded(ticket)`."""
+
+    device: str
+    ticket: str
+    reason: str
+    record: BoxTraded
+
+
+BoxEvent = BoxUp | BoxDown | BoxDebitWanted | BoxDebitEnded | BoxTraded | BoxTradeDoubted | BoxRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,23 +160,71 @@ class Tell:
 BoxInput = Connected | Disconnected | bytes | AuthorisePsam | Recorded | Tick
 BoxOutput = Send | Tell
 
+# --- what earlier runs have told -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a purchase and its trade record have in common; `card` is the card number without its net.
+
+    That E2 has the card serial and the time of E7 is [inf]; a record with others is doubted, and never lost.
+    """
+
+    terminal: str
+    card: str
+    card_serial: int
+    fen: int
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TradeKey:
+    """By what a trade record is known again; bytes that no clearing asks for may differ."""
+
+    terms: Terms
+    terminal_serial: int
+    tac: str
+    result: int
+
+    @property
+    def purchase(self) -> tuple[str, int, int]:
+        """Terminal, its serial and the card's: a purchase has all three for itself."""
+        return self.terms.terminal, self.terminal_serial, self.terms.card_serial
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What is durable of a box's earlier runs: its purchases without a trade record, by intent, and trade records.
+
+    `trades` has the intent of each, "" for one that is not ours.
+    """
+
+    undecided: Mapping[str, Terms] = field(default_factory=dict)
+    trades: Mapping[TradeKey, str] = field(default_factory=dict)
+
+
 # --- the session -----------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Purchase:
-    """One E7; `answer` is what it got, None while its intent is being written; `until` None once it is over."""
+    """One E7; `answer` is what it got, None while its intent is being written; `until` None once it is over.
+
+    `traded`: its trade record has come.
+    """
 
     asked: E7
     until: float | None
     answer: F7 | None = None
+    traded: bool = False
 
 
 @dataclass(slots=True)
 class _Trade:
-    """One E2; `until` None once it was answered."""
+    """One E2, the outcome of `intent` if there is one; `until` None once it was answered."""
 
     ticket: str
+    intent: str
     until: float | None
     recorded: bool = False
 
@@ -174,12 +233,15 @@ class _Trade:
 class BoxSession:
     """One box. Feed it with `on`; call it again with `Tick` when `deadline` has come.
 
-    `boot` names this run of this box in 8 characters: it begins the ids of all its intents.
+    `boot` names this run of this box in 8 characters: it begins the ids of all its intents. MAC1 leaves for no more
+    than `ceiling` fen.
     """
 
     device: str
     module: SecurityModule
     boot: str
+    ceiling: int
+    past: Past = field(default_factory=Past)
     _out: list[BoxOutput] = field(default_factory=list)
     _framer: Framer = field(default_factory=F3.framer)
     _connected: bool = False
@@ -188,7 +250,12 @@ class BoxSession:
     _wanted: tuple[str, float] | None = None
     _opened: dict[str, tuple[str, Decrypted]] = field(default_factory=dict)
     _purchases: dict[str, _Purchase] = field(default_factory=dict)
-    _trades: dict[E2, _Trade] = field(default_factory=dict)
+    _trades: dict[TradeKey, _Trade] = field(init=False)
+    _earlier: dict[str, Terms] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._earlier = dict(self.past.undecided)
+        self._trades = {key: _Trade("", intent, None, recorded=True) for key, intent in self.past.trades.items()}
 
     def on(self, what: BoxInput, now: Instant) -> list[BoxOutput]:
         """Take one input at this instant; give what follows from it."""
@@ -298,6 +365,9 @@ class BoxSession:
                 self._say(known.answer)
         elif known or intent not in self._opened:
             self._refuse("E7", Refused("its serial is of no F6, or of another purchase"), F7.fill({"status": BAD}))
+        elif asked.fen > self.ceiling:
+            above = f"{asked.fen} 分超过上限 ceiling_fen {self.ceiling} / fen are above it"
+            self._refuse("E7", Refused(above), F7.fill({"status": BAD}))
         else:
             _keep(self._purchases, intent, _Purchase(asked, now + RECORD_WITHIN))
             wanted = BoxDebitWanted(
@@ -315,7 +385,10 @@ class BoxSession:
     def _recorded(self, ticket: str, now: Instant) -> None:
         purchase = self._purchases.get(ticket)
         if purchase and purchase.answer is None:
-            self._make_mac1(ticket, purchase, now.mono)
+            if purchase.until is not None and now.mono >= purchase.until:
+                self._give_up(ticket, purchase, LATE)  # the tick may come after it
+            else:
+                self._make_mac1(ticket, purchase, now.mono)
         for trade in self._trades.values():
             if trade.ticket == ticket:
                 trade.recorded = True
@@ -355,29 +428,48 @@ class BoxSession:
     # --- trade records ---------------------------------------------------------------------------------------
 
     def _trade(self, record: E2, now: float) -> None:
-        """A box that hears no F2 says its record again: it is one trade all the same."""
-        known = self._trades.get(record)
+        """A box that hears no F2 says its record again: it is one trade all the same, over a restart too."""
+        key = _key_of(record)
+        known = self._trades.get(key)
         if known and known.recorded:
             self._say(F2(GOOD))
         elif known:
             known.until = now + RECORD_WITHIN
         else:
-            trade = _Trade(f"{self.boot}-{self._next()}", now + RECORD_WITHIN)
-            _keep(self._trades, record, trade)
-            self._tell(_traded(self.device, trade.ticket, self._intent_of(record), record))
+            intent, doubt = self._whose(key)
+            ticket = f"{self.boot}-{self._next()}"
+            _keep(self._trades, key, _Trade(ticket, intent, now + RECORD_WITHIN))
+            traded = _traded(self.device, ticket, intent, record)
+            self._tell(BoxTradeDoubted(self.device, ticket, doubt, traded) if doubt else traded)
 
-    def _intent_of(self, record: E2) -> str:
-        """Whose record it is: PSAM and its serial name a purchase."""
+    def _whose(self, key: TradeKey) -> tuple[str, str]:
+        """The purchase whose outcome this is, ended with it, or why it is none; neither for a trade not ours."""
+        named = dict(self._named(key))
+        for intent, terms in named.items():
+            if terms == key.terms:
+                self._earlier.pop(intent, None)
+                if purchase := self._purchases.get(intent):
+                    purchase.until, purchase.traded = None, True
+                return intent, ""
+        return "", f"not what was asked, or not the first record: {', '.join(named)}" if named else ""
+
+    def _named(self, key: TradeKey) -> Iterator[tuple[str, Terms | None]]:
+        """The intents that a record speaks of, each with the terms of its outcome, None if it has one already.
+
+        PSAM and its serial name a purchase of this run. The serial of an earlier one was not written down: its
+        intent was, before there was a serial. There terminal, card, its serial and the time do.
+        """
+        for other, trade in self._trades.items():
+            if trade.intent and other.purchase == key.purchase:
+                yield trade.intent, None
         for intent, purchase in self._purchases.items():
-            answer = purchase.answer
-            same = (purchase.asked.terminal, answer and answer.terminal_serial) == (
-                record.terminal,
-                record.terminal_serial,
-            )
+            answer, asked = purchase.answer, purchase.asked
+            same = (asked.terminal, answer and answer.terminal_serial) == (key.terms.terminal, key.terminal_serial)
             if answer and answer.status == GOOD and same:
-                purchase.until = None
-                return intent
-        return ""
+                yield intent, None if purchase.traded else _terms_of(asked)
+        for intent, terms in self._earlier.items():
+            if replace(terms, fen=key.terms.fen) == key.terms:
+                yield intent, terms
 
     # --- time and link ---------------------------------------------------------------------------------------
 
@@ -388,7 +480,7 @@ class BoxSession:
             self._say(F4.fill({"status": BAD, "random": random}))
         for intent, purchase in self._purchases.items():
             if purchase.until is not None and now >= purchase.until:
-                self._give_up(intent, purchase, "no record in time")
+                self._give_up(intent, purchase, LATE)
         for trade in self._trades.values():
             if trade.until is not None and now >= trade.until:
                 trade.until = None
@@ -435,6 +527,16 @@ def _keep(known: dict[K, V], key: K, value: V) -> None:
 def _reason(answer: Answer | None) -> str:
     """Why that is no answer."""
     return answer.reason if isinstance(answer, Refused) else "a platform cannot answer in time for a tag"
+
+
+def _terms_of(asked: E7) -> Terms:
+    return Terms(asked.terminal, asked.card_id, asked.card_serial, asked.fen, bcd_time(asked.trade_time))
+
+
+def _key_of(record: E2) -> TradeKey:
+    at = bcd_time(record.trade_time)
+    terms = Terms(record.terminal, record.card.card_id, record.card_serial, record.fen, at)
+    return TradeKey(terms, record.terminal_serial, record.tac, record.result)
 
 
 def _traded(device: str, ticket: str, intent: str, record: E2) -> BoxTraded:

@@ -28,7 +28,7 @@ class AuthoriseAsked:
     terminal: str
     number: str
     version: int
-    key_type: int
+    key_type: int | None
     area: str
     random: str
 

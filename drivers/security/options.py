@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from drivers.address import Address, tcp_of
+from drivers.address import tcp_of
 
 
-def _tcp(address: str) -> str:
-    if tcp_of(address) is None:
+def _tcp(text: str) -> str:
+    tcp = tcp_of(text)
+    if tcp is None or tcp[1] not in range(1, 65536):
         raise ValueError("须为 tcp://本机地址:端口 / must be tcp://our own address:port")
-    return address
+    return text
 
 
 class BoxOptions(BaseModel):
@@ -21,7 +22,7 @@ class BoxOptions(BaseModel):
 
     name: Annotated[str, Field(min_length=1, max_length=32, description="盒子名称 / its name")]
     listen: Annotated[
-        Address,
+        str,
         AfterValidator(_tcp),
         Field(description="本机监听地址，盒子连接此处 / where we listen for it, e.g. tcp://0.0.0.0:21004"),
     ]
@@ -32,6 +33,9 @@ class BoxOptions(BaseModel):
             "the platform, for PSAM authorisation only, or software with test keys"
         ),
     ] = "remote"
+    ceiling_fen: Annotated[
+        int, Field(gt=0, le=1_000_000, description="单笔扣费上限(分) / largest debit that gets MAC1")
+    ] = 50_000
 
 
 def _hex(digits: int) -> AfterValidator:

@@ -2,6 +2,7 @@
 
 import io
 import os
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -11,10 +12,13 @@ from typing import Annotated, NoReturn
 import typer
 
 from gateway import textlog
+from gateway.cli import airframes, decode
 from gateway.cli.plainly import fail, plainly
 from gateway.textlog import Problem
+from protocols.dsrc.exchange import Exchange
 from protocols.pcapng import Interface, Packet, Writer
 from protocols.rsu import dialect
+from protocols.rsu.dialect import Dialect
 from protocols.rsu.messages import CHINA
 
 AIR = "dsrc"
@@ -55,7 +59,10 @@ def convert(
     name: Annotated[
         str, typer.Option("--dialect", "-d", help="天线协议，空口为 dsrc / the antenna's dialect, or dsrc")
     ],
-    out: Annotated[Path | None, typer.Option("-o", "--output", help="缺省为日志名.pcapng / or LOG.pcapng")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="缺省如 lane1.pcapng / by default lane1.log becomes lane1.pcapng"),
+    ] = None,
     interface: Annotated[
         str, typer.Option(help="设备名，同车场配置 / the device's name in the site's TOML")
     ] = "rsu1",
@@ -70,7 +77,7 @@ def convert(
         known = (*dialect.names(), AIR)
         if name not in known:
             fail(f"没有协议 {name!r}，可用 / no such dialect; there are: {', '.join(known)}")
-        target = out or log.with_name(f"{log.name}.pcapng")
+        target = out or log.with_suffix(".pcapng")
         _check_target(target, log, named=out is not None)
         outbound = None if direction is None else direction is Direction.OUT
         text = _decoded(log, encoding)
@@ -80,7 +87,8 @@ def convert(
         if not found.packets:
             fail(f"{log}: 没有十六进制数据 / holds no hex")
         _write(target, Interface(interface, name), found.packets)
-    for note in found.notes:
+        checked = _air_checked(found.packets) if name == AIR else _checked(dialect.load(name), found.packets)
+    for note in (*found.notes, checked):
         typer.echo(note, err=True)
     typer.echo(f"{target}: {len(found.packets)} 个数据包 / packets")
 
@@ -88,6 +96,8 @@ def convert(
 def _check_target(target: Path, log: Path, *, named: bool) -> None:
     if target.is_dir():
         fail(f"{target}: 是目录，请用 -o 指定文件 / is a directory; name a file with -o")
+    if not target.parent.is_dir():
+        fail(f"{target.parent}: 没有这个目录 / there is no such directory")
     if target.exists() and target.samefile(log):
         fail(f"{target}: 不能覆盖日志本身 / this is the log itself; name another file with -o")
     if target.exists() and not named:
@@ -105,6 +115,11 @@ def _begin(start: datetime | None) -> datetime | None:
 def _decoded(log: Path, encoding: Encoding | None) -> str:
     """The log's text. A bad byte in a log whose encoding is named spoils no more than its own line."""
     data = log.read_bytes()
+    if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        typer.echo("日志是 UTF-16，按其读取 / the log is UTF-16 and is read as such", err=True)
+        return data.decode("utf-16", "replace")
+    if data.count(0) * 4 > len(data):  # text saved as UTF-16 without its mark: hex, spaces and times are half NUL
+        fail(f"{log}: 像是 UTF-16，请另存为 UTF-8 / looks like UTF-16; save it as UTF-8")
     if encoding:
         return data.decode(CODECS[encoding], "replace")
     try:
@@ -114,7 +129,10 @@ def _decoded(log: Path, encoding: Encoding | None) -> str:
     try:
         text = data.decode(CODECS[Encoding.GBK])
     except UnicodeDecodeError as error:
-        fail(f"{log}: 不是 UTF-8 也不是 GB18030，请用 --encoding / neither UTF-8 nor GB18030: byte {error.start}")
+        fail(
+            f"{log}: 第 {error.start} 字节不是 UTF-8 也不是 GB18030，请另存为 UTF-8 或用 --encoding / "
+            f"byte {error.start} is neither UTF-8 nor GB18030; save the log as UTF-8, or name --encoding"
+        )
     typer.echo("日志不是 UTF-8，按 GB18030 读取 / the log is not UTF-8 and is read as GB18030", err=True)
     return text
 
@@ -139,5 +157,38 @@ def _write(target: Path, interface: Interface, packets: Sequence[Packet]) -> Non
             file.write(writer.header() + writer.interface(interface))
             file.writelines(map(writer.packet, packets))
         unfinished.replace(target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error  # the other name nobody knows
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+# --- what the capture holds ------------------------------------------------------------------------------------
+
+
+def _checked(spoken: Dialect, packets: Sequence[Packet]) -> str:
+    """How much of the log is frames of this dialect, each in its own direction; and if none are, what it may be."""
+    streams = {
+        way: b"".join(packet.data for packet in packets if packet.outbound is outbound)
+        for way, outbound in (("PC->RSU", True), ("RSU->PC", False))
+    }
+    found = [(way, frame) for way, stream in streams.items() for frame in decode.decode(spoken, stream)]
+    sound = [(way, frame["direction"]) for way, frame in found if "error" not in frame]
+    good = sum(way == says for way, says in sound)
+    doubt = "", ""
+    if sound and not good:
+        doubt = "；方向可能相反", "; the direction may be swapped"
+    elif not sound and (family := decode.looks_like(b"".join(streams.values()), spoken.framing.family)):
+        doubt = f"；像是 {family} 帧", f"; looks like {family}"
+    return _fit(good, len(found) - good, spoken.name, *doubt)
+
+
+def _air_checked(packets: Sequence[Packet]) -> str:
+    exchange = Exchange()
+    found = [frame for packet in packets for frame in airframes.decode(packet.data, exchange)]
+    bad = sum("error" in frame for frame in found)
+    return _fit(len(found) - bad, bad, AIR)
+
+
+def _fit(good: int, bad: int, name: str, chinese: str = "", english: str = "") -> str:
+    return f"读出 {good} 帧，{bad} 处不符 {name}{chinese} / {good} frames fit {name}, {bad} do not{english}"

@@ -303,10 +303,10 @@ function READ.station(field, data, at, _, tree)
     return at + field.size
 end
 
-local function up_to(field, data, at, stop, tree)
+local function up_to(field, data, at, stop, before, tree)
     if tree and stop > at then
         local item = tree:add(FIELDS[field.name], data(at, stop - at))
-        if field.apdu then SHOW_APDU[field.apdu](data(at, stop - at), item) end
+        if field.apdu then SHOW_APDU[field.apdu](data(at, stop - at), item, before.above) end
     end
     return stop
 end
@@ -317,22 +317,22 @@ function READ.rest(field, data, at, before, tree)
         if bit.band(before[each.field], each.mask) ~= 0 then tail = tail + each.size end
     end
     if data:len() - tail < at then return short(data, at, tail) end
-    return up_to(field, data, at, data:len() - tail, tree)
+    return up_to(field, data, at, data:len() - tail, before, tree)
 end
 
 function READ.sized(field, data, at, before, tree)
     local length = before[field.length] or 0
     local stop = at + length
     if stop > data:len() then return short(data, at, length) end
-    return up_to(field, data, at, stop, tree)
+    return up_to(field, data, at, stop, before, tree)
 end
 
-function READ.fitting(field, data, at, _, tree, fits)
+function READ.fitting(field, data, at, before, tree, fits)
     local left, sizes = data:len() - at, {}
     for _, size in ipairs(field.likely) do sizes[#sizes + 1] = size end
     for size = 0, left do sizes[#sizes + 1] = size end
     for _, size in ipairs(sizes) do
-        if size <= left and fits(at + size) then return up_to(field, data, at, at + size, tree) end
+        if size <= left and fits(at + size) then return up_to(field, data, at, at + size, before, tree) end
     end
     return nil, "no length makes what follows add up"
 end
@@ -343,9 +343,10 @@ function READ.when(field, data, at, before, tree, fits)
     return READ[field.inner.type](field.inner, data, at, before, tree, fits)
 end
 
-local function inside(fields, title, data, at, tree)
+-- `above` are the numbers of the record that this one stands in.
+local function inside(fields, title, data, at, tree, above)
     local item = tree and at < data:len() and tree:add(etclane, data(at), title) or nil
-    local stop, why = read_fields(fields, 1, data, at, {}, item)
+    local stop, why = read_fields(fields, 1, data, at, { above = above }, item)
     if item and stop then item:set_len(stop - at) end
     return stop, why
 end
@@ -390,7 +391,7 @@ function READ.entries(field, data, at, before, tree, fits)
     if not count or count < 0 then return nil, field.key .. " is no whole number of entries" end
     local why
     for each = 1, count do
-        at, why = inside(field.fields, field.key .. " " .. each, data, at, tree)
+        at, why = inside(field.fields, field.key .. " " .. each, data, at, tree, before)
         if not at then return nil, why end
     end
     return at
@@ -498,7 +499,7 @@ end
 -- One packet is one frame, with or without flags and FCS. An answer of a card is read by its command, which came in
 -- the frame before it to the same tag: `exchange` holds what this packet asks and which commands it answers.
 
-local FLAG, LPDU, UPLINK = 0x7E, 0x40, 0x80
+local FLAG, LPDU, UPLINK, ACN, SEQUENCE = 0x7E, 0x40, 0x80, 0x77, 0x80
 local exchange = { asked = {}, answered = {}, count = 0 }
 
 local function show_sized(tables, payload, title, item)
@@ -510,10 +511,11 @@ local function show_sized(tables, payload, title, item)
     end
 end
 
-function SHOW_APDU.command(range, item)
+function SHOW_APDU.command(range, item, transfer)
     local header = range:bytes():tohex(true):sub(1, 10)
+    local card = transfer.channel == AIR.card_channel
     for _, form in ipairs(AIR.forms) do
-        if header:find("^" .. form.header) then
+        if header:find("^" .. form.header) and not (card and form.psam) then
             exchange.asked[#exchange.asked + 1] = form
             item:add(FIELDS["etclane.apdu"], range, form.title)
             local size = range:len() > 5 and range(4, 1):uint() or 0
@@ -573,6 +575,14 @@ local function show_pdus(data, at, tree)
     return table.concat(titles, " + ")
 end
 
+-- Whether these bytes, flags taken off or not, are a frame with a T-APDU.
+local function reads(data)
+    local before = {}
+    local at = read_fields(AIR.head, 1, data, 0, before, nil)
+    if not at or bit.band(before.control, LPDU) == 0 then return false end
+    return at < data:len() and pdu_at(data, at) ~= nil
+end
+
 -- Without flags and FCS, and the variant of the FCS: as protocols/dsrc/link.py takes them off.
 local function air_body(tvb)
     local bytes = tvb:raw()
@@ -581,21 +591,18 @@ local function air_body(tvb)
         local stop = #bytes - cut
         for _, variant in ipairs(AIR.variants) do
             local stated = stop - cut > 2 and bytes:byte(stop) * 256 + bytes:byte(stop - 1)
-            if stated and crc_x25(bytes, cut, stop - 2, variant.preset) == stated then
+            local written = bytes:sub(cut + 1, stop - 2):find("[^\0]") -- zeros have a right FCS too
+            if stated and written and crc_x25(bytes, cut, stop - 2, variant.preset) == stated then
                 return tvb(cut, stop - cut - 2):tvb(), variant, tvb(stop - 2, 2)
             end
         end
     end
-    local inner = flagged and #bytes > 8 and tvb(1, #bytes - 2):tvb()
-    if inner then
-        local place = read_fields(AIR.head, 1, inner, 0, {}, nil)
-        if place and place < inner:len() and pdu_at(inner, place) then return inner end
-    end
-    return tvb
+    local inner = flagged and tvb(1, #bytes - 2):tvb()
+    if not inner or reads(tvb) and not reads(inner) then return tvb end
+    return inner
 end
 
-local function show_air(tvb, pinfo, tree)
-    local data, variant, fcs = air_body(tvb)
+local function show_air(tvb, pinfo, tree, data, variant, fcs)
     local before = {}
     local item = tree:add(AIR.proto, tvb(), "air frame / 空口帧")
     local at, why = read_fields(AIR.head, 1, data, 0, before, item)
@@ -624,8 +631,8 @@ local interface_id = Field.new("frame.interface_id")
 local interface_description = Field.new("frame.interface_description")
 
 local streams, packets, asked = {}, {}, {}
--- What is open of each direction of each interface; what each packet needs of the packets before it; the card
--- commands that each tag was sent last.
+-- What is open of each direction of each interface; what each packet needs of the packets before it; the forms of
+-- the card commands that each tag was sent last, and the LLC control of that frame.
 
 function etclane.init()
     streams, packets, asked = {}, {}, {}
@@ -658,13 +665,23 @@ local function show_chunk(dialect, tvb, pinfo, tree)
     end
 end
 
+-- The forms of the commands that this frame answers: as protocols/dsrc/link.py pairs them, by the sequence bit.
+local function answered_by(head, tag)
+    local command = asked[tag]
+    if not command or command.llc % SEQUENCE ~= ACN or head.llc ~= bit.bxor(command.llc, SEQUENCE) then return {} end
+    return command.forms
+end
+
 local function show_air_packet(tvb, pinfo, tree)
-    local tag = tvb:len() >= 5 and tvb:raw(tvb(0, 1):uint() == FLAG and 1 or 0, 4) or ""
+    local data, variant, fcs = air_body(tvb)
+    local head = {}
+    local spoken_to = read_fields(AIR.head, 1, data, 0, head, nil) and head.llc and data:raw(0, 4)
+    local uplink = spoken_to and bit.band(head.control, UPLINK) ~= 0
     local placed = packets[pinfo.number] ~= nil
-    packets[pinfo.number] = packets[pinfo.number] or asked[tag] or {}
+    if not placed then packets[pinfo.number] = uplink and answered_by(head, spoken_to) or {} end
     exchange = { asked = {}, answered = packets[pinfo.number], count = 0 }
-    show_air(tvb, pinfo, tree)
-    if #exchange.asked > 0 and not placed then asked[tag] = exchange.asked end
+    show_air(tvb, pinfo, tree, data, variant, fcs)
+    if spoken_to and not uplink and not placed then asked[spoken_to] = { llc = head.llc, forms = exchange.asked } end
 end
 
 function etclane.dissector(tvb, pinfo, tree)

@@ -26,13 +26,13 @@ from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
 from gateway.tariff import engine
-from protocols.dsrc.exchange import Exchange
 from protocols.rsu import dialect
 from protocols.rsu.messages import CHINA
 
 DEFAULT_SITE = Path("/etc/etclane/site.toml")
 AIR = "dsrc"
 """What passes between antenna and tag: no antenna's dialect (GB/T 20851)."""
+STAYS = f"inside.jsonl 每车一行 / one line per car:\n\n{imports.EXAMPLE}"
 
 app = typer.Typer(
     name="etclane",
@@ -107,16 +107,20 @@ def decode(
         known = (*dialect.names(), AIR)
         if name not in known:
             fail(f"没有协议 {name!r}，可用 / no such dialect; there are: {', '.join(known)}")
-        if name == AIR:
-            # Without flags and FCS nothing tells where an air frame ends, but the line that it stands on.
-            pieces = [decoding.parse_hex(hex_words)] if hex_words else decoding.parse_lines(sys.stdin)
-            exchange = Exchange()
-            frames = [frame for piece in pieces for frame in airframes.decode(piece, exchange)]
-        else:
-            frames = list(decoding.decode(dialect.load(name), decoding.parse_hex(hex_words or sys.stdin)))
+        # A bad byte in the text spoils no more than its own line.
+        lines = typer.get_text_stream("stdin", errors="replace")
+        pieces = [decoding.parse_hex(hex_words)] if hex_words else list(decoding.parse_lines(lines))
+        if not any(pieces):
+            fail("没有十六进制数据 / no hex given")
+        # Without flags and FCS nothing tells where an air frame ends, but the line that it stands on.
+        frames = list(
+            airframes.decode_pieces(pieces) if name == AIR else decoding.decode_pieces(dialect.load(name), pieces)
+        )
+        if not frames:
+            fail("其中没有帧 / there is no frame in it")
     for frame in frames:
         _print_json(frame)
-    if not frames or any("error" in frame for frame in frames):
+    if any("error" in frame for frame in frames):
         raise typer.Exit(1)
 
 
@@ -132,7 +136,7 @@ def dissector(
             typer.echo(dissecting.dissector().encode())
 
 
-@app.command(epilog="例 / example: etclane replay lane1.pcapng -c site.toml --state inside.jsonl")
+@app.command(epilog=f"例 / example: etclane replay lane1.pcapng -c site.toml --state inside.jsonl\n\n{STAYS}")
 def replay(
     capture: Annotated[Path, typer.Argument(help="抓包文件 / a pcapng capture")],
     config: Site = DEFAULT_SITE,
@@ -189,7 +193,7 @@ def ledger_show(
         _print_json({**entry.fields, "hash": entry.hash}) if as_json else typer.echo(show.entry(entry))
 
 
-@ledger.command("import", epilog="例 / example: etclane ledger import inside.jsonl -c site.toml")
+@ledger.command("import", epilog=f"例 / example: etclane ledger import inside.jsonl -c site.toml\n\n{STAYS}")
 def import_stays(
     file: Annotated[Path, typer.Argument(help="场内车辆 JSON 行 / open stays, JSON lines")],
     config: Site = DEFAULT_SITE,
@@ -234,6 +238,12 @@ def _print_json(value: object) -> None:
     typer.echo(text.encode("utf-8", "backslashreplace"))
 
 
+def _stamp(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Local time with its zone; structlog's own stamp of local time names none."""
+    event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    return event
+
+
 def _log_to_stderr() -> None:
     """JSON for the journal, coloured lines for a terminal; libraries only when something is wrong."""
     logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what it would say stands in `BarrierDown`
@@ -246,7 +256,7 @@ def _log_to_stderr() -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=False),
+            _stamp,
             renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

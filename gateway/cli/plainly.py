@@ -1,5 +1,6 @@
 """What a user did wrong, in one clear sentence on stderr."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,19 @@ from gateway.config import ConfigError
 from gateway.ledger import imports, store
 from gateway.tariff import engine
 from protocols.errors import ProtocolError
+from protocols.rsu.dialect import DialectError
+
+_ERRNO = {
+    errno.ENOENT: "没有这个文件",
+    errno.ENOTDIR: "路径中有一段不是目录",
+    errno.EISDIR: "是目录",
+    errno.EACCES: "无权限",
+    errno.EPERM: "无权限",
+    errno.EROFS: "磁盘只读",
+    errno.ENOSPC: "磁盘已满",
+    errno.EFBIG: "文件过大",
+}
+"""What the operating system refuses; its own words follow."""
 
 
 def fail(text: object) -> NoReturn:
@@ -29,7 +43,14 @@ def plainly() -> Iterator[None]:
         for problem in error.problems:
             typer.echo(problem, err=True)
         fail(f"{len(error.problems)} 处配置错误 / mistakes in the configuration")
-    except (store.LedgerError, imports.StayImportError, engine.QuoteError, ProtocolError, HexError) as error:
+    except (
+        store.LedgerError,
+        imports.StayImportError,
+        engine.QuoteError,
+        ProtocolError,
+        DialectError,
+        HexError,
+    ) as error:
         fail(error)
     except sqlite3.Error as error:
         fail(f"账本无法写入 / the ledger cannot be written: {error}")
@@ -38,4 +59,10 @@ def plainly() -> Iterator[None]:
     except BrokenPipeError:
         raise  # whoever read our output has seen enough; typer ends quietly
     except OSError as error:
-        fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        fail(": ".join(str(part) for part in (error.filename, _system(error)) if part))
+
+
+def _system(error: OSError) -> str:
+    english = error.strerror or str(error)
+    chinese = _ERRNO.get(error.errno or 0)
+    return f"{chinese} / {english}" if chinese else f"系统错误 / {english}"

@@ -5,7 +5,7 @@ outcome recorded, barrier. Whatever cannot go on ends in a recorded refusal and 
 """
 
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from drivers.ports import (
     BarrierDown,
@@ -43,6 +43,8 @@ from protocols.obu.values import Card, Tag, Vehicle
 
 AGAIN_SOON = 1.0
 """Seconds of quiet for a tag that has come too early: a follower, or one that another lane is dealing with."""
+
+SECOND = timedelta(seconds=1)
 
 Step = tuple[Lane, list[Action]]
 Outcome = DebitDone | DebitUnknown | DebitNotSent
@@ -162,7 +164,7 @@ def _debit(s: Situation, read: TagRead, card: Card, stay: Stay, quote: Quote) ->
     fen, intent = quote.total - stay.paid, s.facts.fresh
     if refusal := checks.undebitable(card, fen, s.rules.ceiling):
         return _refuse(s, read, replace(refusal, detail=f"{fen} fen"))
-    at = s.now.wall.replace(microsecond=0)
+    at = _second_of_its_own(s.now.wall.replace(microsecond=0), s.lane.debited_at)
     intended = DebitIntended(
         intent=intent,
         stay=stay.id,
@@ -176,7 +178,12 @@ def _debit(s: Situation, read: TagRead, card: Card, stay: Stay, quote: Quote) ->
     until = s.now.mono + s.rules.outcome_within
     debiting = Debiting(intent, stay, quote, read.tag.obu_id, card.number, fen, card.balance, until)
     order = Debit(s.rules.reader, read.trade, intent, read.tag.obu_id, fen, at, stay.entered)
-    return replace(s.lane, phase=debiting), [Record(intended), Do(order, after=intended)]
+    return replace(s.lane, phase=debiting, debited_at=at), [Record(intended), Do(order, after=intended)]
+
+
+def _second_of_its_own(at: datetime, last: datetime | None) -> datetime:
+    """No two debits of a lane in one second: it is all that tells the antenna's answers to them apart."""
+    return last + SECOND if last and timedelta() <= last - at < 5 * SECOND else at
 
 
 # --- the outcome of a debit --------------------------------------------------------------------------------
@@ -190,7 +197,7 @@ def _outcome(s: Situation, event: Outcome) -> Step:
         case DebitDone():
             proof = {**asdict(event.proof), "at": event.proof.at.isoformat()}
             settled = DebitSettled(event.intent, "result", proof, event.proof.balance)
-            return _settled(s, debit, settled, intent.balance_before - intent.fen)
+            return _settled(s, debit, settled, (intent.balance_before - intent.fen) % 2**32)
         case DebitNotSent():
             lane = replace(s.lane, phase=Idle()) if debit else s.lane
             return lane, [Record(NotDebited(event.intent, event.reason))]
@@ -215,7 +222,7 @@ def _settled(s: Situation, debit: Debiting | None, settled: DebitSettled, expect
 def _evidence(s: Situation, debit: Debiting, read: TagRead) -> Step:
     """The same tag in the same presence: its balance tells what became of the debit (law 2)."""
     balance = read.card.balance if read.card and read.card.number == debit.card else None
-    after = debit.balance_before - debit.fen
+    after = (debit.balance_before - debit.fen) % 2**32  # credit cards count down in 32 bits
     if balance == after:
         return _settled(s, debit, DebitSettled(debit.intent, "balance", None, after), after)
     if balance == debit.balance_before:

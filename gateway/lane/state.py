@@ -1,6 +1,7 @@
 """What a lane is, knows and may do: rules, state, facts, actions. Durations in seconds, money in fen."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from drivers.ports import DeviceOrder, Show
@@ -94,13 +95,15 @@ Phase = Idle | Debiting | Doubting | Passing | Closing
 class Lane:
     """The state of one lane. Inputs are None while unknown, and unknown counts as occupied (law 6).
 
-    `arm_left_up`: the arm stayed up after its passage, because the loop under it did not clear.
+    `arm_left_up`: the arm stayed up after its passage, because the loop under it did not clear. `debited_at` is the
+    time that entered the newest debit's TAC.
     """
 
     phase: Phase = Idle()
     occupied: bool | None = None
     arm_closed: bool | None = None
     arm_left_up: bool = False
+    debited_at: datetime | None = None
 
     @property
     def stay(self) -> str | None:

@@ -198,7 +198,7 @@ class AuthorisationWanted(Body):
     terminal: str
     number: str
     version: int
-    key_type: int
+    key_type: int | None
     area: str
     random: str
 

@@ -1,6 +1,6 @@
 """Cars that were inside before the ledger began: JSON lines to open stays.
 
-One object per line: {"plate": "测A12345", "color": 0, "vehicle_class": 1, "entered": "2026-11-21T08:00:00+08:00"}.
+One object per line, as in `EXAMPLE`.
 """
 
 import json
@@ -9,7 +9,11 @@ from datetime import datetime
 
 from gateway.ledger.entries import StayImported
 
+EXAMPLE = '{"plate": "测A12345", "color": 0, "vehicle_class": 1, "entered": "2026-11-21T08:00:00+08:00"}'
+"""Such a line."""
+
 FIELDS = {"plate": str, "color": int, "vehicle_class": int, "entered": str}
+KINDS = {str: "带引号的文字 / must be a text in quotes", int: "整数 / must be a whole number"}
 CODES = range(256)
 """Colour and vehicle class are one byte each in the tag (rsu-protocol 8.4)."""
 
@@ -25,8 +29,8 @@ def parse(lines: Iterable[str]) -> Iterator[StayImported]:
         if not line.strip():
             continue
         try:
-            stay = _stay(json.loads(line), number)
-        except (ValueError, RecursionError) as error:
+            stay = _stay(_json(line), number)
+        except ValueError as error:
             raise StayImportError(f"第 {number} 行 / line {number}: {error}") from error
         if (stay.plate, stay.color) in seen:
             raise StayImportError(f"第 {number} 行 / line {number}: {stay.plate} 重复 / stands twice")
@@ -34,16 +38,32 @@ def parse(lines: Iterable[str]) -> Iterator[StayImported]:
         yield stay
 
 
+def _json(line: str) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"不是 JSON / not JSON: {error}") from error
+
+
 def _stay(said: object, number: int) -> StayImported:
     if not isinstance(said, dict) or set(said) != set(FIELDS):
         raise ValueError(f"须有且仅有 / must hold exactly {', '.join(FIELDS)}")
     for name, kind in FIELDS.items():
         if type(said[name]) is not kind:
-            raise ValueError(f"{name} 类型不对，须为 {kind.__name__} / {name} must be {kind.__name__}")
+            raise ValueError(f"{name} 须为{KINDS[kind]}")
     if not said["plate"].strip() or not said["plate"].isprintable():
         raise ValueError("plate 不是车牌 / plate is no plate number")
     if said["color"] not in CODES or said["vehicle_class"] not in CODES:
         raise ValueError("color 和 vehicle_class 须为 0 到 255 / color and vehicle_class must be 0 to 255")
-    if datetime.fromisoformat(said["entered"]).utcoffset() is None:
+    if _time(said["entered"]).utcoffset() is None:
         raise ValueError("entered 须带时区，如 +08:00 / entered needs an offset, such as +08:00")
     return StayImported(f"import-{number}", said["plate"], said["color"], said["vehicle_class"], said["entered"])
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(
+            "entered 不是时间，须如 2026-11-21T08:00:00+08:00 / is no time; write as in 2026-11-21T08:00:00+08:00"
+        ) from error

@@ -22,6 +22,8 @@ from gateway.ledger.entries import (
 Vehicle = tuple[str, int]
 """Plate and colour: the same plate in another colour is another vehicle (domain 6.3)."""
 
+NO_TAC = "00000000"
+"""A purchase that was reported without its proof."""
 KEPT_CLOSED = 256
 """Stays just closed that are remembered, so that a car that did not get out can be let out."""
 
@@ -118,7 +120,7 @@ class Stays:
             case DebitIntended():
                 self.intents[body.intent] = Intent(body.intent, body.stay, body.card, body.fen, body.balance_before)
             case DebitSettled(intent, proof=proof):
-                self._outcome(intent, "settled", proven=proof is not None)
+                self._outcome(intent, "settled", proven=isinstance(proof, dict) and proof.get("tac") != NO_TAC)
                 self._paid(self.intents[intent])
             case NotDebited(intent):
                 self._outcome(intent, "not made")

@@ -108,6 +108,10 @@ class UplinkError(Exception):
     """This connection is of no use any more; the text says why."""
 
 
+class NotGrantedError(aiomqtt.MqttCodeError):
+    """The broker refuses a subscription, and the connection stands."""
+
+
 class Link(aiomqtt.Client):
     """One connection to a broker: `async with` opens it and in the end cuts it off. Raises aiomqtt.MqttError."""
 
@@ -135,12 +139,12 @@ class Link(aiomqtt.Client):
             await self.publish(topic, payload, 1, retain, properties, timeout=math.inf)
 
     async def ask_for(self, topic: str) -> None:
-        """Subscribe with QoS 1 and wait for the broker's yes."""
+        """Subscribe with QoS 1 and wait for the broker's yes. Raises NotGrantedError for its no."""
         async with self._answer():
             granted = await self.subscribe(topic, 1, timeout=math.inf)
         for code in granted:
             if isinstance(code, ReasonCode) and code.is_failure:
-                raise aiomqtt.MqttCodeError(code)
+                raise NotGrantedError(code)
 
     @asynccontextmanager
     async def _answer(self) -> AsyncIterator[None]:
@@ -264,9 +268,22 @@ class Uplink:
         if self._options.confirm == "ack":
             await link.ask_for(cloudevents.ACK.format(self._gateway))
         if self._obey:
-            await link.ask_for(cloudevents.ORDERS.format(self._gateway))
+            await self._ask_for_orders(link)
         topic, online = cloudevents.status(self._gateway, "online")
         await link.send(topic, online, retain=True)
+
+    async def _ask_for_orders(self, link: Link) -> None:
+        """A platform that may give us none still gets the ledger."""
+        topic = cloudevents.ORDERS.format(self._gateway)
+        try:
+            await link.ask_for(topic)
+        except NotGrantedError as error:
+            self._log.warning(
+                "服务器不允许订阅平台指令，账本照常上传，请检查服务器的权限 / the broker grants us no orders, "
+                "and takes the ledger: check its access rules",
+                topic=topic,
+                error=str(error),
+            )
 
     async def _turn(self, sync: Sync, link: Link, tasks: asyncio.TaskGroup) -> None:
         """Wait until something happens or is due, and carry out what follows from all that happened."""

@@ -19,6 +19,7 @@ from protocols.dsrc.application import (
     Pdu,
     Switch,
     UnknownPdu,
+    read_all,
 )
 from protocols.errors import MessageError
 
@@ -77,14 +78,22 @@ class GetSecureAnswer(Answer, title="读加密文件应答 / GetSecure.rs"):
     status: int = wire(U8, _STATUS)
 
 
+def cipher_size(length: int, block: int) -> int:
+    """Bytes of the cipher of a file of `length` bytes under a cipher of this block size.
+
+    It holds a length byte, an authenticator of one block and the file, filled up to whole blocks (3.1, 3.2: in 3DES
+    59 -> 72, 79 -> 88 [2+]; in SM4 79 -> 96 [1: W]).
+    """
+    return -(-(1 + block + length) // block) * block
+
+
 def cipher_text(answer: GetSecureAnswer, length: int, block: int) -> bytes:
     """The cipher of a file of `length` bytes under a cipher of this block size.
 
-    It holds a length byte, an authenticator of one block and the file, filled up to whole blocks (3.1, 3.2: in 3DES
-    59 -> 72, 79 -> 88; in SM4 79 -> 96). What is sent beyond that is no part of it; antennas give their PSAM just
-    so much [cap]. Raises MessageError if the answer holds less.
+    What is sent beyond that is no part of it; antennas give their PSAM just so much [cap]. Raises MessageError if
+    the answer holds less.
     """
-    size = -(-(1 + block + length) // block) * block
+    size = cipher_size(length, block)
     sent = answer.cipher + bytes.fromhex(answer.authenticator)
     if len(sent) < size:
         raise MessageError(f"a file of {length} bytes needs {size} bytes of cipher, {len(sent)} came")
@@ -121,7 +130,7 @@ class SetSecureAnswer(Answer, title="写加密文件应答 / SetSecure.rs"):
 class GetRandRequest(Request, title="取随机数 / GetRand.rq"):
     """Has no container [1: old tags]."""
 
-    head: int = wire(U8, "01; 09 with access credentials", idle=0x01)
+    head: int = wire(U8, "01; 09 with access credentials [inf]", idle=0x01)
     action: int = wire(U8, "02", idle=2)
 
 
@@ -142,7 +151,8 @@ class Apdu(Record):
     data: bytes = wire(Sized("length"), "command, or answer and SW")
 
 
-CHANNELS: Mapping[int, str] = {0x00: "CPC", 0x01: "用户卡 / ICC", 0x02: "ESAM"}
+ICC = 0x01
+CHANNELS: Mapping[int, str] = {0x00: "CPC", ICC: "用户卡 / ICC", 0x02: "ESAM"}
 """Where a TransferChannel's commands go; 5 and 6 exist too."""
 
 
@@ -223,6 +233,32 @@ T_APDU = Switch(
     UnknownPdu,
 )
 """The table of any T-APDU (gbt20851 2.2 [2+])."""
+
+_AUTHENTICATOR = 8
+"""Bytes of the one that stands outside the cipher."""
+
+
+def read_secured(data: bytes, length: int, block: int) -> tuple[tuple[Pdu, ...], bytes]:
+    """A GetSecure answer whose request is known, what T-APDUs follow it, and what behind them is none.
+
+    `data` begins at its fragmentation header; `length` is what was asked for, `block` the cipher's. Behind the
+    cipher the authenticator stands or is left out [1]: the way that leaves no remainder, else the usual one. Where
+    less came than that, all of it is the answer. Raises MessageError if it is no answer.
+    """
+    usual = len(GetSecureAnswer.fill({}).encode()) + cipher_size(length, block)
+    ends = (usual, usual - _AUTHENTICATOR)
+    ways = [_split(data, end) for end in ends if end <= len(data)]
+    return next((way for way in ways if not way[1]), ways[0] if ways else _split(data, len(data)))
+
+
+def _split(data: bytes, end: int) -> tuple[tuple[Pdu, ...], bytes]:
+    answer = GetSecureAnswer.decode(data[:end])
+    try:
+        pdus, remainder = read_all(T_APDU, data, end)
+    except MessageError:
+        return (answer,), data[end:]
+    return (answer, *pdus), remainder
+
 
 ANSWERS: Mapping[type[Pdu], type[Pdu]] = {
     BST: VST,

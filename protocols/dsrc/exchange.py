@@ -5,25 +5,27 @@ A card's answer, a VST's card data and an enciphered file say what they are only
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product, zip_longest
 from typing import TypeVar
 
 from protocols.codec import Record
 from protocols.dsrc import link
-from protocols.dsrc.application import BST, PREREAD_FILES, VST, Pdu, Preread
+from protocols.dsrc.application import BST, PREREAD_FILES, VST, Pdu, Preread, RandomObe
 from protocols.dsrc.equipment import (
     ANSWERS,
+    ICC,
     Apdu,
     GetSecureAnswer,
     GetSecureRequest,
     TransferAnswer,
     TransferRequest,
     cipher_text,
+    read_secured,
 )
 from protocols.dsrc.link import AirFrame
 from protocols.errors import MessageError
-from protocols.obu.apdu import Answer, Command, decode_answer, decode_command
+from protocols.obu.apdu import CARD_FORMS, FORMS, Answer, Command, Form, decode_answer, decode_command
 from protocols.obu.files import (
     VEHICLE_SIZE,
     File0002,
@@ -87,10 +89,10 @@ _ORDERS = (("0002", "0012", "0015", "0019"), ("0015", "0012", "0019", "0002"))
 _USUAL = (("0002", (0, 4)), ("0012", (0, 40)), ("0015", (0, 43, 50)), ("0019", (0, 43)))
 """Whole files, for a VST whose BST was not seen; 0 = not asked for."""
 _PLAUSIBLE: Mapping[str, Callable[[bytes], bool]] = {
-    "0015": lambda data: data[8:9] in (bytes((STORED_VALUE,)), bytes((CREDIT,))),
-    "0019": lambda data: data[:1] == b"\xaa",
+    "0015": lambda data: len(data) <= 8 or data[8] in (STORED_VALUE, CREDIT),
+    "0019": lambda data: data[:1] in (b"", b"\xaa"),
 }
-"""What a file looks like from its first byte on, where it looks like anything (4.1, 4.2)."""
+"""What a file looks like from its first byte on, where it looks like anything (4.1, 4.2); few bytes may be it."""
 
 _Reading = tuple[tuple[_Part, bytes], ...]
 
@@ -149,17 +151,21 @@ def _file(pdu: int, place: str, part: _Part, data: bytes) -> Content:
     return Content(pdu, place, part.file, data, note=note)
 
 
-def _system_info(vst: VST, preread: Preread | None) -> tuple[bytes, bytes | None]:
+def _cut_as_asked(vst: VST, preread: Preread | None) -> VST:
     """System information and card data, cut where the BST says, if 28 stands there; else as the table did."""
     if preread is None or vst.icc is None or vst.icc_tag is None:
-        return vst.system_info, vst.icc
+        return vst
     random = vst.random.encode() if vst.random else b""
     joined = vst.system_info + random + bytes((vst.icc_tag,)) + vst.icc
     end = preread.system_info
     behind = end + len(random)
     if joined[behind : behind + 1] != bytes((vst.icc_tag,)):
-        return vst.system_info, vst.icc
-    return joined[:end], joined[behind + 1 :]
+        return vst
+    try:
+        own = RandomObe.decode(joined[end:behind]) if random else None
+    except MessageError:
+        return vst
+    return replace(vst, system_info=joined[:end], random=own, icc=joined[behind + 1 :])
 
 
 # --- the conversation ----------------------------------------------------------------------------------------
@@ -186,8 +192,21 @@ class Exchange:
         self._systems: dict[str, SystemInfo26] = {}
 
     def on(self, frame: AirFrame) -> tuple[Content, ...]:
-        """What this frame carries; never raises."""
-        return tuple(self._answer(frame) if frame.uplink else self._request(frame))
+        """What this frame, cut as `exact` does, carries; never raises."""
+        return tuple(self._answer(self.exact(frame)) if frame.uplink else self._request(frame))
+
+    def exact(self, frame: AirFrame) -> AirFrame:
+        """The same bytes, but the lengths that a frame itself does not tell are those of its request."""
+        for number, pdu, request in self._paired(frame):
+            before, behind = frame.pdus[:number], frame.pdus[number + 1 :]
+            match pdu:
+                case VST():
+                    frame = replace(frame, pdus=(*before, _cut_as_asked(pdu, self._preread), *behind))
+                case GetSecureAnswer() if request and isinstance(request.pdu, GetSecureRequest):
+                    sent = b"".join(each.encode() for each in (pdu, *behind)) + frame.remainder
+                    pdus, remainder = read_secured(sent, request.pdu.length, _cipher(request.pdu).block)
+                    return replace(frame, pdus=(*before, *pdus), remainder=remainder)
+        return frame
 
     def _request(self, frame: AirFrame) -> Iterator[Content]:
         asked = []
@@ -203,14 +222,21 @@ class Exchange:
         if frame.head.llc is not None and frame.head.address != link.BROADCAST:
             _remember(self._asked, frame.head.address, (frame.head.llc, tuple(asked)))
 
-    def _answer(self, frame: AirFrame) -> Iterator[Content]:
-        address, response = frame.head.address, frame.head.llc
-        command, asked = self._asked.get(address, (link.UI, ()))
-        waiting = list(asked) if response is not None and link.answers(command, response) else []
+    def _paired(self, frame: AirFrame) -> Iterator[tuple[int, Pdu, _Asked | None]]:
+        """Each T-APDU of an answer, counted from 0, with its request."""
+        response = frame.head.llc
+        command, asked = self._asked.get(frame.head.address, (link.UI, ()))
+        heard = frame.uplink and response is not None and link.answers(command, response)
+        waiting = list(asked) if heard else []
         for number, pdu in enumerate(frame.pdus):
             request = next((each for each in waiting if ANSWERS.get(type(each.pdu)) is type(pdu)), None)
             if request:
                 waiting.remove(request)
+            yield number, pdu, request
+
+    def _answer(self, frame: AirFrame) -> Iterator[Content]:
+        address = frame.head.address
+        for number, pdu, request in self._paired(frame):
             match pdu:
                 case VST():
                     yield from self._vst(address, number, pdu)
@@ -220,7 +246,7 @@ class Exchange:
                     yield from self._vehicle(address, number, request.pdu, pdu)
 
     def _vst(self, address: str, number: int, vst: VST) -> Iterator[Content]:
-        info, icc = _system_info(vst, self._preread)
+        info, icc = vst.system_info, vst.icc
         content = _file(number, "system_info", _Part(SYSTEM_INFO, 0, len(info)), info)
         if isinstance(content.value, SystemInfo26):
             _remember(self._systems, address, content.value)
@@ -238,7 +264,7 @@ class Exchange:
     def _vehicle(
         self, address: str, number: int, request: GetSecureRequest, answer: GetSecureAnswer
     ) -> Iterator[Content]:
-        cipher = SM4 if request.key_authentication & 0x40 else TDES  # 3.1: key ids 00/00, or 40/40 and 40/43
+        cipher = _cipher(request)
         master, system = self._masters.get(cipher), self._systems.get(address)
         if master is None or system is None:
             return
@@ -251,6 +277,10 @@ class Exchange:
             return
         note = _AUTHENTIC[is_authentic(cipher, key, secured, bytes.fromhex(request.random))]
         yield Content(number, "cipher", VEHICLE, _vehicle_file(request, secured.file), note=note)
+
+
+def _cipher(request: GetSecureRequest) -> Cipher:
+    return SM4 if request.key_authentication & 0x40 else TDES  # 3.1: key ids 00/00, or 40/40 and 40/43
 
 
 _AUTHENTIC = {
@@ -276,7 +306,8 @@ def _commands(number: int, pdu: Pdu, remainder: bytes) -> Iterator[Content]:
     beyond = _more(remainder)
     note = "在所报数量之外 / beyond the stated count"
     for place, apdu in enumerate((*pdu.apdus, *beyond)):
-        yield _command(number, f"apdus[{place}]", apdu.data, note if place >= len(pdu.apdus) else "")
+        forms = CARD_FORMS if pdu.channel == ICC else FORMS
+        yield _command(number, f"apdus[{place}]", apdu.data, forms, note if place >= len(pdu.apdus) else "")
 
 
 def _more(remainder: bytes) -> tuple[Apdu, ...]:
@@ -290,9 +321,9 @@ def _more(remainder: bytes) -> tuple[Apdu, ...]:
     return tuple(found)
 
 
-def _command(number: int, place: str, data: bytes, note: str) -> Content:
+def _command(number: int, place: str, data: bytes, forms: Sequence[Form], note: str) -> Content:
     try:
-        command = decode_command(data)
+        command = decode_command(data, forms)
     except MessageError as error:
         return Content(number, place, "", data, note=f"不是卡命令 / no card command: {error.reason}")
     return Content(number, place, command.name, command, note=note)

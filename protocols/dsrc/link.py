@@ -25,7 +25,8 @@ UPLINK, LPDU, RESPONSE = 0x80, 0x40, 0x20
 class Fcs:
     """A variant of the FCS: reflected 1021h from `preset`, complemented, low byte first, over address to LSDU.
 
-    No public capture holds an FCS (1.5): polynomial and presets are [2+], all else [inf].
+    No public capture holds an FCS (1.5): polynomial and presets are [2+], all else [inf]. A third preset, 6363,
+    which one analyser labels ITU-V.41, may be Guangdong's [inf]; it is not tried.
     """
 
     name: str
@@ -36,8 +37,8 @@ class Fcs:
         return (crc_reflected(data, self.preset) ^ 0xFFFF).to_bytes(2, "little")
 
     def ends(self, data: bytes) -> bool:
-        """Whether the last 2 bytes are right for those before them."""
-        return len(data) > 2 and self.of(data[:-2]) == data[-2:]
+        """Whether the last 2 bytes are right for those before them; of nothing but zeros no FCS proves anything."""
+        return any(data[:-2]) and self.of(data[:-2]) == data[-2:]
 
 
 NATIONAL = Fcs("national", 0xFFFF)

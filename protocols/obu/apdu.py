@@ -8,6 +8,7 @@ say what it is, so decoding one needs its command. Source: gbt20851 4.1, 4.3 and
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocols.codec import U8, U16, U24, U32, Hex, Raw, Record, record, wire
@@ -32,7 +33,7 @@ from protocols.obu.files import (
 class Select(Record):
     """Select a file by its identifier [2+]."""
 
-    file: str = wire(Hex(2), "3F00 main, DF01 toll, EF04 fees, 1001 toll on the card")
+    file: str = wire(Hex(2), "3F00 main, DF01 toll, EF04 fees, 1001 toll on the card [inf]")
 
 
 @record
@@ -97,7 +98,7 @@ class ChipSerial(Record):
 
 @record
 class Random(Record):
-    """What 0084 asks for [2+]."""
+    """What 0084 asks for [inf, ISO 7816]."""
 
     random: bytes = wire(Raw(8), "")
 
@@ -256,7 +257,13 @@ FORMS = (
     *(COUNT_MAC1, CHECK_MAC2, READ_BINARY, READ_RECORD, UNKNOWN),
 )
 """All of them; the first that matches a command is its form."""
-_PATTERNS = tuple((re.compile(form.header), form) for form in FORMS)
+PSAM_FORMS = (
+    *(READ_PSAM_INFO, READ_TERMINAL, READ_PSAM_AREA, AUTHORISE, DIVERSIFY, DECIPHER),
+    *(COUNT_MAC1, CHECK_MAC2),
+)
+"""What only a PSAM is asked."""
+CARD_FORMS = tuple(form for form in FORMS if form not in PSAM_FORMS)
+"""What a card is asked: there 00B096 reads the holder's file, not a terminal number."""
 
 
 # --- commands and answers ------------------------------------------------------------------------------------
@@ -294,8 +301,8 @@ def _bytes(header: bytes, data: bytes, le: int | None) -> bytes:
     return header + (bytes((len(data),)) + data if data else b"") + (b"" if le is None else bytes((le,)))
 
 
-def decode_command(data: bytes) -> Command:
-    """What a command is; one that no form knows is UNKNOWN, with its data as bytes.
+def decode_command(data: bytes, forms: Sequence[Form] = FORMS) -> Command:
+    """What a command is, by the first of `forms` that matches; UNKNOWN, their last, keeps its data as bytes.
 
     Raises MessageError for bytes that are no command: no whole header, or a length byte that lies.
     """
@@ -307,7 +314,7 @@ def decode_command(data: bytes) -> Command:
     if len(rest) > 1 or (payload and len(payload) != body[0]):
         raise MessageError(f"length byte is {body[0]}, {len(body) - 1} bytes follow it", 4)
     text = data[:5].hex()
-    form = next(form for pattern, form in _PATTERNS if pattern.match(text))
+    form = next(form for form in forms if re.match(form.header, text))
     fields = _fields(payload, (form.data,) if form.data else ())
     return Command(form, header, fields, rest[0] if rest else None)
 

@@ -194,7 +194,7 @@ class SystemInfo26(Record):
 
     issuer: str = wire(Hex(8), "ContractProvider: 4 bytes GBK province, 2 bytes organisation, 0001")
     contract_type: int = wire(U8, "")
-    contract_version: int = wire(U8, "high nibble 1 old national key, 4 new, 5 SM4")
+    contract_version: int = wire(U8, "high nibble 5 SM4 [2+]; 1 old national key, 4 new [1]")
     contract: str = wire(Hex(8), "contract serial; second diversification factor of the tag's keys")
     issued: str = wire(Hex(4), "YYYYMMDD BCD")
     expires: str = wire(Hex(4), "YYYYMMDD BCD")

@@ -217,7 +217,7 @@ def unseal(cipher: Cipher, key: bytes, data: bytes) -> SecureFile:
 
 
 def authenticator(key: bytes, file: bytes, random: bytes) -> bytes:
-    """The 3DES authenticator of a file: 8 bytes, over its CRC and the last 6 bytes of RndRSU.
+    """The 3DES authenticator of a file: 8 bytes, over its CRC and the last 6 bytes of RndRSU [1, calc].
 
     The CRC is CRC-16/MCRF4XX, X-25 without its last complement, low byte first.
     """

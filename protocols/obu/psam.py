@@ -14,11 +14,12 @@ from protocols.obu.keys import CIPHERS, KEY_SIZE, TDES, Cipher, Trade
 
 MAIN, TOLL = "3f00", "df01"
 
+# Which of these a real one gives when, is [inf] from ISO 7816 and from what the words say (4.4 [2+]).
 _DONE = apdu.DONE.to_bytes(2, "big")
 _WRONG_LENGTH = bytes.fromhex("6700")
 _CONDITIONS = bytes.fromhex("6985")
 _NO_FILE = bytes.fromhex("6a82")
-_WRONG_OFFSET = bytes.fromhex("6b00")
+_WRONG_P1_P2 = bytes.fromhex("6b00")
 _UNKNOWN_INS = bytes.fromhex("6d00")
 _UNKNOWN_CLA = bytes.fromhex("6e00")
 _WRONG_MAC = bytes.fromhex("9302")
@@ -28,6 +29,8 @@ _NO_KEY = bytes.fromhex("9403")
 _LAST_SERIAL = 0xFFFFFFFF
 _AUTHORISATION_KEY = 0x41
 """P2 of 0082 [2+]."""
+_INSTRUCTIONS = {bytes.fromhex(form.header[:4]) for form in (apdu.SELECT, apdu.CHALLENGE, *apdu.PSAM_FORMS)}
+"""CLA and INS of what it knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,11 @@ class SoftwarePsam:
             case bytes() as data if asked.form is apdu.DECIPHER:
                 return self._decipher(data)
         if asked.form is apdu.CHALLENGE:
-            return self._give_challenge(asked.le)
+            return self._give_challenge(asked)
         if asked.header[:2] == b"\x00\xb0":
             return self._read(asked)
+        if asked.header[:2] in _INSTRUCTIONS:
+            return _WRONG_P1_P2
         return _UNKNOWN_INS if asked.header[0] in (0x00, 0x80) else _UNKNOWN_CLA
 
     # --- files -----------------------------------------------------------------------------------------------
@@ -133,16 +138,16 @@ class SoftwarePsam:
         if asked.fields or not asked.le:
             return _WRONG_LENGTH
         if offset >= len(content):
-            return _WRONG_OFFSET
+            return _WRONG_P1_P2
         left = content[offset:]
         return left[: asked.le] + _DONE if asked.le <= len(left) else bytes((0x6C, len(left)))
 
     # --- activation ------------------------------------------------------------------------------------------
 
-    def _give_challenge(self, size: int | None) -> bytes:
-        if not size:
+    def _give_challenge(self, asked: Command) -> bytes:
+        if asked.fields or not asked.le:
             return _WRONG_LENGTH
-        self._challenge = self.random(size)
+        self._challenge = self.random(asked.le)
         return self._challenge + _DONE
 
     def _authorise(self, key: int, mac: bytes) -> bytes:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from pkgutil import iter_modules
+from traceback import extract_tb
+from typing import cast
 
 from protocols.errors import MessageError
 from protocols.rsu import dialects, translate
@@ -13,6 +16,13 @@ from protocols.rsu.framing import Framing
 from protocols.rsu.message import Message, to_data
 from protocols.rsu.messages import FetchTac, Order, PsamInit, Word
 from protocols.rsu.translate import Rules
+
+BROUGHT = frozenset({"vehicle", "card"})
+"""What a stage may bring."""
+
+
+class DialectError(Exception):
+    """A dialect's module that cannot be used; the text names the place and what is wrong."""
 
 
 class Holding(Enum):
@@ -122,15 +132,40 @@ def names() -> tuple[str, ...]:
 
 
 def load(name: str) -> Dialect:
-    """The dialect of this name. Raises KeyError if there is none."""
-    for point in entry_points(group="etclane.dialects", name=name):
-        return _checked(point.load())
+    """The dialect of this name. Raises KeyError if there is none, DialectError if its module cannot be used."""
     if name not in names():
         raise KeyError(name)
-    return _checked(import_module(f"{dialects.__name__}.{name.replace('-', '_')}").DIALECT)
+    try:
+        found = _found(name)
+    except Exception as error:  # a dialect may be anybody's code: whatever is wrong with it is told, with its place
+        raise DialectError(f"协议 {name} 无法装入 / dialect {name} cannot be loaded: {_told(error)}") from error
+    if problem := _problem(name, found):
+        raise DialectError(f"协议 {name} 有误 / dialect {name} is wrong: {problem}")
+    return cast("Dialect", found)
 
 
-def _checked(found: object) -> Dialect:
+def _found(name: str) -> object:
+    for point in entry_points(group="etclane.dialects", name=name):
+        return point.load()
+    return import_module(f"{dialects.__name__}.{name.replace('-', '_')}").DIALECT
+
+
+def _told(error: Exception) -> str:
+    """An error with the place where its own module made it: the newest frame that is not of the import system."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: {error.msg}"
+    codec = Path(__file__).parents[1]
+    frames = [frame for frame in extract_tb(error.__traceback__) if not frame.filename.startswith("<frozen")]
+    place = next((frame for frame in reversed(frames) if Path(frame.filename).parent != codec), None)
+    return f"{place.filename}:{place.lineno}: {error}" if place else str(error)
+
+
+def _problem(name: str, found: object) -> str:
+    """What is wrong with a dialect that was loaded, "" if nothing is."""
     if not isinstance(found, Dialect):
-        raise TypeError(f"{found!r} is not a Dialect")
-    return found
+        return f"DIALECT is {found!r}, not a Dialect"
+    if found.name != name:
+        return f"it calls itself {found.name!r}"
+    if unknown := frozenset().union(*found.stages) - BROUGHT:
+        return f"stages: no {', '.join(sorted(unknown))}; there are {', '.join(sorted(BROUGHT))}"
+    return translate.missing(found.tables)

@@ -138,7 +138,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """B5: the purchase was made. `at` is None where the digits are no time, `terminal` "" where there is none."""
+    """B5: the purchase was made. None and "" stand for what the wire does not tell."""
 
     obu_id: str
     terminal: str
@@ -146,7 +146,7 @@ class Result:
     card_serial: int
     tac: str
     trade_type: int
-    algorithm: int
+    algorithm: int | None
     at: datetime | None
     balance: int | None
 
@@ -186,7 +186,7 @@ class PsamAsks:
     terminal: str
     number: str
     version: int
-    key_type: int
+    key_type: int | None
     area: str
     random: str
     needless: bool = False
@@ -232,7 +232,7 @@ def unix_local(at: datetime) -> int:
 
 
 def unix_2000(at: datetime) -> int:
-    """Seconds since 2000-01-01 in China: Yunnan (rsu-protocol 3, time note [1])."""
+    """Seconds since 2000-01-01: Yunnan (rsu-protocol 3, time note [1]); that midnight is China's is [inf]."""
     return int((at - datetime(2000, 1, 1, tzinfo=CHINA)).total_seconds()) & 0xFFFFFFFF
 
 

@@ -1,7 +1,7 @@
 """Message tables that several dialects share. Offsets and labels: rsu-protocol 3, 4, 6 and 7."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from protocols.codec import S32, U8, U16, U32, Entries, Gbk, Hex, Nested, Raw, Stated, record, wire
 from protocols.obu.files import File0015, File0018, VehicleFile59
@@ -133,7 +133,14 @@ class B5(Message, command=0xB5, title="交易结果 / transaction result", means
     tac: str = wire(Hex(4), "transaction authentication code")
     card_serial: int = wire(U16, "card offline serial; 0 if no purchase")
     terminal_serial: int = wire(U32, "PSAM transaction serial")
-    balance: int = wire(U32, "fen, after the trade; FFFFFFFF if it could not be read")
+    balance: int = wire(U32, "fen, after the trade; FFFFFFFF if it could not be read (BJFW)")
+
+    UNREAD: ClassVar[int] = 0xFFFFFFFF
+
+    @classmethod
+    def spell(cls, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A balance that could not be read has its own number."""
+        return {**values, "balance": cls.UNREAD if values["balance"] is None else values["balance"]}
 
 
 @record

@@ -46,6 +46,8 @@ Table = Any
 """A message whose table has the fields that its meaning speaks of; the tables of all dialects share no class."""
 
 NO_OBU = "00000000"
+HEARTBEAT_OBUS = (NO_OBU, "ffffffff")
+"""A B2 with one of these is a heartbeat: zeros (DOC-1 and four more [2+]), all F (CRAZY-S; gbt20851 4.7 [2+])."""
 HEARTBEAT_CODE = 0x80
 """ErrorCode of a B2 that is a heartbeat (rsu-protocol 4 [2+])."""
 NO_TERMINAL = "0" * 12
@@ -58,7 +60,7 @@ STATION_HEAD = bytes.fromhex("aa2900")
 
 
 def doubled(issuer: str) -> str:
-    """First-level factor: the issuer's first 4 bytes twice (KT, LIPKU, soulin sample [2+])."""
+    """First-level factor: the issuer's first 4 bytes twice (KT, LIPKU [2+])."""
     return issuer[:8] * 2
 
 
@@ -73,7 +75,7 @@ class Rules:
 
     `unix` makes its "Unix" seconds; `lane_modes` are LaneMode of entry and exit; `channel_1` is channel 1 on its
     wire; `factor` makes the diversification factor from an issuer identifier; `station_from` is where in the 0019
-    record the bytes of C6 begin; a B2 with one of `heartbeat_obus` is a heartbeat.
+    record the bytes of C6 begin.
     """
 
     unix: Callable[[datetime], int]
@@ -81,7 +83,6 @@ class Rules:
     channel_1: int = 0
     factor: Callable[[str], str] = doubled
     station_from: int = 0
-    heartbeat_obus: tuple[str, ...] = (NO_OBU,)  # DOC-1 and four more [2+]
 
 
 # --- hearing -----------------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ class Rules:
 def hear(rules: Rules, message: Message) -> tuple[Word, ...]:
     """What a message says; nothing for one that we only show, or whose time is no time."""
     error, obu_id = getattr(message, "error", 0), getattr(message, "obu_id", "")
-    if message.MEANS is Heartbeat or (message.MEANS is TagSeen and obu_id in rules.heartbeat_obus):
+    if message.MEANS is Heartbeat or (message.MEANS is TagSeen and obu_id in HEARTBEAT_OBUS):
         return (Heartbeat(_fault(message)),)
     if error and obu_id and message.MEANS:
         rest = _result(rules, message) if message.MEANS is Result else None
@@ -155,9 +156,9 @@ def _result(_rules: Rules, message: Table) -> Result | None:
         card_serial=message.card_serial,
         tac=message.tac,
         trade_type=getattr(message, "trade_type", COMPOSITE),
-        algorithm=getattr(message, "algorithm", 0),
+        algorithm=getattr(message, "algorithm", None),
         at=bcd_time(message.trade_time),
-        balance=message.balance,
+        balance=None if message.balance == getattr(message, "UNREAD", None) else message.balance,
     )
 
 
@@ -172,7 +173,7 @@ def _asks(_rules: Rules, message: Table) -> PsamAsks:
         terminal=getattr(message, "terminal", ""),
         number=message.number,
         version=message.psam_version,
-        key_type=getattr(message, "key_type", 0),
+        key_type=getattr(message, "key_type", None),
         area=message.area,
         random=message.random,
         needless=bool(getattr(message, "needless", False)),
@@ -216,6 +217,58 @@ _HEARD: Mapping[type[Word], Callable[[Rules, Table], Word | None]] = {
     PsamInit: lambda _, m: PsamInit(getattr(m, "slot", 1)),
     PsamAuthorise: lambda _, m: PsamAuthorise(getattr(m, "slot", 1), m.mac),
 }
+
+
+NEEDED: Mapping[type[Word], frozenset[str]] = {
+    Status: frozenset({"status", "terminals", "authorised", "maker", "version"}),
+    TagSeen: frozenset({"obu_id", "error", "issuer", "serial", "issued", "expires", "obu_status"}),
+    Result: frozenset({"obu_id", "error", "tac", "terminal_serial", "card_serial", "trade_time", "balance"}),
+    TacFetched: frozenset({"obu_id", "error", "tac", "balance"}),
+    PsamAsks: frozenset({"fault", "number", "psam_version", "area", "random"}),
+    PsamAnswered: frozenset({"fault", "sw"}),
+    Init: frozenset({"unix_time", "tx_power", "channel"}),
+    Antenna: frozenset({"control"}),
+    GoOn: frozenset({"obu_id"}),
+    Stop: frozenset({"obu_id"}),
+    Purchase: frozenset({"obu_id", "time", "fen", "station"}),
+    FetchTac: frozenset({"obu_id"}),
+    PsamAuthorise: frozenset({"mac"}),
+}
+"""What a table must have, as a field or a property, to say this word."""
+CARD = frozenset({"obu_id", "card", "balance", "station"})
+MUST = (Status, Contents, Result, Init, GoOn, Stop, Purchase)
+"""What no dialect can do without; a tag is seen in its own frame or with its contents."""
+
+
+def missing(tables: Sequence[type[Message]]) -> str:
+    """What these tables lack to be translated, "" if nothing: the first that is found, named for its maker."""
+    whole: set[type[Word] | None] = set()
+    for table in tables:
+        lacking = _lacking(table)
+        if lacking and not _is_short(table):
+            said = f"{', '.join(lacking)}, which {getattr(table.MEANS, '__name__', '')} needs"
+            return f"{table.__name__} 缺字段 / has no field {said}"
+        if not lacking:
+            whole.add(table.MEANS)
+    absent = [each.__name__ for each in MUST if each not in whole]
+    return f"没有完整的报文表示 / no whole message means {', '.join(absent)}" if absent else ""
+
+
+def _lacking(table: type[Message]) -> list[str]:
+    meaning: Any = table.MEANS
+    needed = CARD if meaning is Contents and "card" in _names(table) else NEEDED.get(meaning)
+    return [each for each in sorted(needed or ()) if each not in _names(table) and not hasattr(table, each)]
+
+
+def _is_short(table: type[Message]) -> bool:
+    """A frame that ends after its ErrorCode, or of whose rest nothing is known: only its error is heard."""
+    meaning: Any = table.MEANS
+    key = {Result: "tac", TacFetched: "tac", TagSeen: "serial"}.get(meaning)
+    return key is not None and key not in _names(table)
+
+
+def _names(table: type[Message]) -> set[str]:
+    return {field.name for field in table.FIELDS}
 
 
 # --- saying ------------------------------------------------------------------------------------------------

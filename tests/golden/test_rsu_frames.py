@@ -455,7 +455,7 @@ WORDS: Mapping[tuple[str, str], Order | Report] = {
         card_serial=0x12,
         tac="613c67b6",
         trade_type=9,
-        algorithm=0,
+        algorithm=None,
         at=at(2020, 8, 27, 11, 22, 28),
         balance=99_99,
     ),

@@ -6,6 +6,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,7 @@ from protocols.errors import CaptureError
 from protocols.pcapng import Interface, Packet, Writer, read
 from protocols.rsu import dialect
 from protocols.rsu.framing import Frame, f2_encode
-from protocols.rsu.messages import Contents, Purchase
+from protocols.rsu.messages import CHINA, Contents, Purchase
 
 HERE = Path(__file__).parent / "wanji-session"
 WANJI = dialect.load("wanji")
@@ -53,9 +54,9 @@ def session() -> list[Turn]:
     return [((packet.time_ns - START) / 1e9, packet.outbound, packet.data) for packet in read(GOLDEN).packets]
 
 
-def capture(turns: Iterable[Turn], name: str = "rsu1", start: int = START) -> bytes:
+def capture(turns: Iterable[Turn], name: str = "rsu1", start: int = START, description: str = "") -> bytes:
     writer = Writer()
-    out = writer.header() + writer.interface(Interface(name, ""))
+    out = writer.header() + writer.interface(Interface(name, description))
     for seconds, outbound, data in turns:
         out += writer.packet(Packet(name, start - START + at_second(seconds), outbound, data))
     return out
@@ -217,6 +218,9 @@ def test_a_pc_that_did_not_begin_as_we_do_diverges_until_the_antenna_begins_anew
     said = lines(capture([(0.0, *session()[2][1:]), *session()[1:]]))  # C4 where C0 belongs
     (diverged,) = (line["diverged"] for line in said if "diverged" in line)
     assert [word["what"] for word in (*diverged["ours"], *diverged["recorded"])] == ["Init", "Antenna"]
+    (init,) = diverged["ours"]  # what we would have said, with its time and not with what it is compared by
+    assert init["at"][:19] == datetime.fromtimestamp(START // 10**9, CHINA).isoformat()[:19]
+    assert init["entry"] is False
     assert entries(said)["stay.closed"]["paid"] == 100
 
 
@@ -257,7 +261,7 @@ def test_the_balance_after_anothers_debit_is_no_evidence_of_ours() -> None:
 def test_an_antenna_that_falls_silent_is_down_until_it_begins_anew() -> None:
     turns = [*session()[:5], *((seconds + 60, out, data) for seconds, out, data in session())]
     said = lines(capture(turns, start=START - 60 * 10**9))
-    assert [line["drop"]["reason"] for line in said if "drop" in line] == ["silent for 35 s"]
+    assert [line["drop"]["reason"] for line in said if "drop" in line] == ["35 s 无数据 / silent for 35 s"]
     changes = [
         line["entry"]["body"]["up"] for line in said if line.get("entry", {}).get("kind") == "device.changed"
     ]
@@ -285,16 +289,36 @@ def test_bytes_that_are_no_input_of_a_barrier(junk: bytes) -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (b"", "no packet"),
+        (b"", "^抓包中没有数据 / the capture holds no packet$"),
         (b"pcap", "not a pcapng file"),
         (capture([]), "no packet"),
-        (capture(session(), name="rsu9"), "interfaces rsu9 are no .*reader.* there are .*rsu1"),
-        (capture(session(), start=8_000_000_000 * 10**9), "time lies before 1970 or after 2200"),
+        (
+            capture(session(), name="rsu9"),
+            "^抓包接口 rsu9 不是.*rsu1；转换.*/ interfaces rsu9 are no .*there are .*rsu1",
+        ),
+        (
+            capture(session(), start=8_000_000_000 * 10**9),
+            "^抓包时间早于 1970 .* lies before 1970 or after 2200$",
+        ),
     ],
 )
 def test_a_capture_that_cannot_be_replayed_says_why(bad: bytes, words: str) -> None:
     with pytest.raises(CaptureError, match=words):
         lines(bad)
+
+
+def test_a_capture_of_another_dialect_is_refused() -> None:
+    with pytest.raises(CaptureError) as caught:
+        lines(capture(session(), description="soulin"))
+    assert str(caught.value) == (
+        "接口 rsu1 的抓包为 soulin，配置为 wanji；转换时用 --interface 指定读写器 / "
+        "interface rsu1 was captured as soulin, the configuration says wanji; name the reader with --interface"
+    )
+
+
+@pytest.mark.parametrize("description", ["wanji", "", "lane 1, on the left"])
+def test_what_else_an_interface_is_called_does_no_harm(description: str) -> None:
+    assert entries(lines(capture(session(), description=description)))["stay.closed"]["paid"] == 100
 
 
 def test_a_capture_that_was_cut_off_is_replayed_as_far_as_it_goes() -> None:

@@ -18,7 +18,7 @@ from drivers.security.server import BoxServer
 from gateway import config
 from gateway.daemon import Daemon
 from gateway.ledger import store
-from protocols.obu.files import SystemInfo26, VehicleFile, vehicle_file
+from protocols.obu.files import File0015, SystemInfo26, VehicleFile, vehicle_file
 from protocols.obu.keys import TDES, SecureFile, issuer_factor, seal
 from protocols.obu.psam import PsamKeys, authorisation
 from protocols.obu.values import Vehicle
@@ -38,6 +38,7 @@ MORE = f"""
 name = "box1"
 listen = "tcp://127.0.0.1:21004"
 security = "software"
+ceiling_fen = 500
 [software_keys]
 vehicle = "{KEYS.vehicle.hex()}"
 purchase = "{KEYS.purchase.hex()}"
@@ -112,18 +113,27 @@ async def test_a_box_trades_with_our_keys_and_every_step_is_booked(make_site: Ma
         assert (opened.status, opened.vehicle) == (0, VehicleFile.write(CAR))
         known = {"terminal": opened.terminal, "serial": opened.serial, "trade_time": "20261121120005"}
         purchase = E7.fill({"issuer": SYSTEM.issuer, "card_id": "9901000000000001", "fen": 500, **known})
+        assert await box.ask(replace(purchase, fen=501)) == F7.fill({"status": 1})
         made = await box.ask(purchase)
         intended = [body for kind, body in bodies(ledger) if kind == "box.debit.intended"]
         assert len(intended) == 1, "MAC1 left before its intent was on disk"
         assert isinstance(made, F7)
         assert made.status == 0
-        record = E2.fill(
-            {"obu_id": "5a000001", "fen": 500, "terminal_serial": made.terminal_serial, "vehicle": CAR, **known}
-        )
+        card = File0015.fill({"net": "9901", "card_id": "9901000000000001"})
+        paid = {"fen": 500, "terminal_serial": made.terminal_serial, "card": card}
+        record = E2.fill({"obu_id": "5a000001", "vehicle": CAR, **paid, **known})
         assert await box.ask(record) == F2(0)
         (trade,) = (body for kind, body in bodies(ledger) if kind == "box.traded")
         assert (trade["intent"], trade["plate"], trade["fen"]) == (intended[0]["intent"], "测A00001", 500)
         await box.close()
+    async with daemon_with_a_box(make_site, tmp_path) as (_, port):
+        box = await Box.connect(port)
+        assert await box.ask(record) == F2(0), "an earlier run has recorded it"
+        assert await box.ask(replace(record, result=1)) == F2(0)
+        await box.close()
+    above, doubted = (str(body["detail"]) for kind, body in bodies(ledger) if kind == "alarm")
+    assert "ceiling_fen 500" in above
+    assert str(intended[0]["intent"]) in doubted
     kinds = [kind for kind, _ in bodies(ledger) if kind.startswith(("authorisation", "box"))]
     assert kinds == ["authorisation.wanted", "authorisation.ended", "box.debit.intended", "box.traded"]
 
@@ -145,7 +155,7 @@ async def served(
     def clock() -> Instant:
         return Instant(datetime.now(CHINA), asyncio.get_running_loop().time())
 
-    box = BoxServer(BoxSession("box1", InRsu(), "b0b0b0b0"), listen, emit, clock)
+    box = BoxServer(BoxSession("box1", InRsu(), "b0b0b0b0", 50_000), listen, emit, clock)
     task = asyncio.create_task(box.run())
     try:
         async with asyncio.timeout(SOON):

@@ -470,6 +470,7 @@ def assert_shows_air_frame(packet: Seen, data: bytes) -> None:
         wanted += expected(pdu, f"etclane.dsrc.{word}")
     assert_shows(packet.of("etclane.dsrc."), wanted)
     assert packet.values("etclane.direction") == ["OBU->RSU" if frame.uplink else "RSU->OBU"]
+    assert packet.has("etclane.checksum") == (frame.fcs is not None)
 
 
 def test_air_frames_show_what_the_codec_decodes(tshark: Tshark) -> None:
@@ -514,3 +515,60 @@ def test_flags_and_fcs_of_an_air_frame_are_taken_off(tshark: Tshark, fcs: link.F
     assert not bare.has("etclane.checksum")
     assert ended.has("etclane.checksum")
     assert fcs.name in flagged.text
+
+
+BALANCE_ASKED = "91 05 01 03 18 01 01 05 805c000204"
+BALANCE_TOLD = "00 91 18 01 19 01 01 06 000d8f8e9000 00"
+
+
+@pytest.mark.parametrize(
+    ("asked", "between", "told", "known"),
+    [
+        ("40 77", "", "e0 f7", True),
+        ("40 f7", "", "e0 77", True),
+        ("40 77", "", "e0 77", False),
+        ("40 03", "", "e0 83", False),
+        ("40 77", "40 f7 99 05 01 04 1a 00", "e0 f7", False),
+        ("40 77", "40 f7 99 05 01 04 1a 00", "e0 77", False),
+    ],
+    ids=["answer", "other bit", "same bit", "unacknowledged", "long ago", "of another command"],
+)
+@pytest.mark.parametrize("passes", [[], ["-2"]], ids=["one pass", "two passes"])
+def test_an_answer_on_air_is_read_by_the_command_it_answers(
+    tshark: Tshark, asked: str, between: str, told: str, passes: list[str], *, known: bool
+) -> None:
+    frames = [(OUT, f"{asked} {BALANCE_ASKED}"), (OUT, between), (IN, f"{told} {BALANCE_TOLD}")]
+    chunks = [(way, bytes.fromhex("0a11fe22" + text)) for way, text in frames if text]
+    assert tshark.show(capture_of("dsrc", chunks), *passes)[-1].has("etclane.apdu") == known
+
+
+def test_a_tag_between_flags_and_without_is_the_same(tshark: Tshark) -> None:
+    asked, told = (
+        bytes.fromhex(f"0a11fe22 {text}") for text in (f"40 77 {BALANCE_ASKED}", f"e0 f7 {BALANCE_TOLD}")
+    )
+    shown = tshark.show(capture_of("dsrc", [(OUT, b"\x7e" + asked + b"\x7e"), (IN, told)]))
+    assert shown[1].values("etclane.apdu") == [apdu.BALANCE.title]
+
+
+def test_a_card_is_asked_nothing_of_a_psam(tshark: Tshark) -> None:
+    texts = [f"0a11fe22 40 77 91 05 01 03 18 {channel} 01 05 00b0960006" for channel in ("01", "02")]
+    card, chip = tshark.show(capture_of("dsrc", [(OUT, bytes.fromhex(text)) for text in texts]))
+    assert card.values("etclane.apdu") == [apdu.READ_BINARY.title]
+    assert chip.values("etclane.apdu") == [apdu.READ_TERMINAL.title]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "7e 08000001 a0 1234 7e",
+        "7e 08000001 a0 7e",
+        "7e 080001 a0 7e",
+        "7e 08000001 e0 77 00 7e",
+        "7e 00000000000000 ffff 7e",
+        "7e 7e",
+        "7e 7e 7e",
+    ],
+)
+def test_flags_of_short_air_frames(tshark: Tshark, text: str) -> None:
+    [packet] = tshark.show(capture_of("dsrc", [(IN, bytes.fromhex(text))]))
+    assert_shows_air_frame(packet, bytes.fromhex(text))

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pymodbus.client import AsyncModbusTcpClient
 from protocols.rsu.dialect import load
 from protocols.rsu.framing import Frame
 from protocols.rsu.messages import CHINA, Contents, GoOn, Init, Order, Purchase, Report, Result, TagSeen
+from tools.barrier import WIRING
 from tools.cards import make_tag
 from tools.lot import EXAMPLE, Lot, Scenario
 from tools.rsu import STALE, Antenna, SerialAntenna, serve_serial, serve_tcp
@@ -394,3 +396,63 @@ def test_an_antenna_from_the_shell_takes_commands() -> None:
         antenna.send_signal(signal.SIGTERM)
         assert antenna.stdout.read() == ""
     assert antenna.returncode == 0
+
+
+def test_an_antenna_from_the_shell_prints_frames_as_they_are_on_the_wire() -> None:
+    wanji = load("wanji")
+    init = wanji.framing.encode(0, wanji.encode(Init(NOW, entry=False, tx_power=10, channel=1)))
+    command = [sys.executable, "-m", "tools.rsu", "--dialect", "wanji", "--tcp", "0", "--trace"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as antenna:
+        assert antenna.stdout
+        port = int(antenna.stdout.readline().split()[-1])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as line:
+            line.sendall(init)
+            answer = line.recv(4096)
+            printed = [antenna.stdout.readline() for _ in range(2)]
+        antenna.send_signal(signal.SIGTERM)
+    assert printed == [f"< {init.hex()}\n", f"> {answer.hex()}\n"]
+    assert antenna.returncode == 0
+
+
+def antenna_fails(*options: str) -> tuple[int, str]:
+    """Exit code and last line of stderr of an antenna that does not start."""
+    command = [sys.executable, "-m", "tools.rsu", "--dialect", "wanji", *options]
+    done = subprocess.run(command, check=False, capture_output=True, encoding="utf-8", timeout=30)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr.splitlines()[-1]
+
+
+def test_an_antenna_that_cannot_be_put_on_its_wire_says_where_and_why(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, said = antenna_fails("--tcp", str(port))
+    remedy = f"无法监听 TCP 端口 {port}，请换一个 / cannot listen on TCP port {port}; choose another"
+    assert (code, said) == (1, f"{remedy}: Address already in use")
+    link = tmp_path / "absent" / "rsu"
+    remedy = f"无法建立虚拟串口 {link}，请换一个 / no pseudo-terminal can be named {link}; choose another"
+    assert antenna_fails("--serial", str(link)) == (1, f"{remedy}: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--tcp", "99999", "须为 0 到 65535 / must be 0 to 65535"),
+        ("--tcp", "-1", "须为 0 到 65535 / must be 0 to 65535"),
+        ("--terminal", "99", "须为 12 位十六进制数字 / must be 12 hex digits"),
+        ("--mac", "x" * 16, "须为 16 位十六进制数字 / must be 16 hex digits"),
+    ],
+)
+def test_an_option_of_the_antenna_that_cannot_be_is_refused(option: str, value: str, said: str) -> None:
+    ends = f"argument {option}: {said} (现为 / is {value!r})"
+    code, last = antenna_fails(*([] if option == "--tcp" else ["--tcp", "0"]), f"{option}={value}")
+    assert (code, last.partition("error: ")[2]) == (2, ends)
+
+
+def test_the_help_of_the_devices_is_in_chinese_and_keeps_paths_whole() -> None:
+    def said(tool: str) -> str:
+        command = [sys.executable, "-m", f"tools.{tool}", "--help"]
+        narrow = {**os.environ, "COLUMNS": "80"}
+        return subprocess.run(command, capture_output=True, encoding="utf-8", env=narrow, check=True).stdout
+
+    assert "在标准输入键入命令，每行一条 / once it runs, type commands on standard input" in said("rsu")
+    assert f"(default: {WIRING})" in said("barrier")

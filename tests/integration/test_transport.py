@@ -17,7 +17,7 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from drivers import transport
-from drivers.address import tcp_of
+from drivers.address import tcp_of, unopened
 from drivers.link import Connected, Disconnected
 from drivers.ports import (
     Debit,
@@ -35,6 +35,7 @@ from drivers.reader.options import ReaderOptions
 from drivers.reader.session import INIT_AGAIN, ReaderSession
 from drivers.transport import Transport
 from protocols.rsu.dialect import load
+from protocols.rsu.framing import Frame
 from protocols.rsu.messages import CHINA
 from tools import rsu
 from tools.cards import make_tag
@@ -263,7 +264,7 @@ async def test_a_port_that_is_not_there_is_tried_again_ever_more_slowly(far: Far
     await far.hang_up()
     async with running(far.address) as near:
         for _ in range(9):
-            assert re.search("Connect call failed|No such file", await near.lost())
+            assert re.search("连接被拒绝|没有此串口", await near.lost())
         assert near.dice.thrown[:7] == [(0.5, 1), (1, 2), (2, 4), (4, 8), (8, 16), (15, 30), (15, 30)]
         await far.open()
         await near.connected()
@@ -284,7 +285,29 @@ async def test_a_port_that_is_no_serial_line_is_told_and_tried_again(tmp_path: P
     path.write_bytes(b"") if what == "file" else path.mkdir()
     async with running(f"serial://{path}") as near:
         for _ in range(2):
-            assert re.search("Inappropriate ioctl|Is a directory", await near.lost())
+            why = "不是串口 / .*: (not a serial port|is a directory)"
+            assert re.fullmatch(f"无法打开 serial://{path}：{why}", await near.lost())
+
+
+async def test_a_port_that_cannot_be_opened_is_named_with_the_reason(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        closed = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+    absent = f"serial://{tmp_path}/absent"
+    for address, zh, en in (
+        (closed, "连接被拒绝", "connection refused"),
+        (absent, "没有此串口", "no such port"),
+    ):
+        async with running(address) as near:
+            assert await near.lost() == f"无法打开 {address}：{zh} / cannot open {address}: {en}"
+
+
+async def test_a_device_that_hangs_up_is_told_in_both_languages() -> None:
+    far = FarTcp()
+    await far.open()
+    async with running(far.address) as near:
+        assert await near.next() == Connected()
+        await far.hang_up()
+        assert await near.lost() == "对方已断开 / closed by the other side"
 
 
 async def test_drop_tells_its_reason_and_what_is_written_then_is_lost(far: Far) -> None:
@@ -327,7 +350,8 @@ async def test_a_connection_that_does_not_come_about_is_given_up(monkeypatch: py
             other.settimeout(0)
             other.connect_ex(deaf.getsockname())
         async with running(f"tcp://127.0.0.1:{deaf.getsockname()[1]}") as near:
-            assert [await near.lost() for _ in range(2)] == ["no connection within 0.1 s"] * 2
+            said = unopened(near.transport.address, "0.1 s 内未连上", "no connection within 0.1 s")
+            assert [await near.lost() for _ in range(2)] == [said] * 2
 
 
 async def test_stopping_closes_the_port() -> None:
@@ -392,7 +416,7 @@ async def serving(lane: Lane, address: str) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def simulated(
-    dialect: str, tmp_path: Path, port: int = 0, trace: Callable[[str, bytes], None] = lambda _way, _data: None
+    dialect: str, tmp_path: Path, port: int = 0, trace: Callable[[str, Frame], None] = lambda _way, _frame: None
 ) -> AsyncIterator[tuple[rsu.ServedAntenna, str]]:
     """Soulin on a serial line, Wanji on TCP, as they are in the field."""
     antenna = rsu.Antenna(load(dialect), trade_time=0.02, search_again=0.05, trace=trace)
@@ -432,8 +456,8 @@ async def test_a_tag_is_held_by_the_shells_own_timer_while_the_lane_thinks(tmp_p
     lane, held = Lane("soulin", at_once=False), asyncio.Event()
     tag = make_tag(1, "测A00001", 1, 10_000)
 
-    def trace(way: str, data: bytes) -> None:
-        if way == "<" and not data:
+    def trace(way: str, frame: Frame) -> None:
+        if way == "<" and not frame.data:
             held.set()
 
     async with simulated("soulin", tmp_path, trace=trace) as (served, address), serving(lane, address):
@@ -452,7 +476,7 @@ async def test_an_antenna_that_does_not_answer_is_dropped_and_tried_again() -> N
     lane.antenna.clock = lambda: Instant(datetime.now(CHINA), next(mono))
     await far.open()
     async with serving(lane, far.address):
-        assert (await lane.until(ReaderDown)).reason == "no answer to C0, 3 times"
+        assert (await lane.until(ReaderDown)).reason == "C0 三次无应答 / no answer to C0, 3 times"
         async with asyncio.timeout(PATIENCE):
             await far.gone.wait()
     await far.hang_up()

@@ -19,16 +19,18 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import aiomqtt
 import pytest
 from blockbuster import blockbuster_ctx
+from structlog.testing import capture_logs
 
 from gateway.ledger.entries import Alarm, DebitIntended, DebitSettled, Draft, Moment
 from gateway.ledger.store import Store, connect, read, verify
 from gateway.ledger.writer import Writer
 from gateway.uplink import mqtt
+from gateway.uplink.formats.cloudevents import ACK, ORDERS
 from gateway.uplink.mqtt import QUIET, Link, Uplink, UplinkStatus
 from gateway.uplink.options import UplinkOptions
 from tools.broker import Broker, Certificates
@@ -452,6 +454,80 @@ async def test_a_message_that_the_broker_refuses_is_not_delivered(
         told = await it.watch.until(down)
         assert "access rules" in told.reason
         assert await it.writer.call(lambda store: store.cursor("city")) == 0
+
+
+class Refusing(asyncio.Protocol):
+    """A broker of a few lines: it takes everything, and grants every subscription but `topic` (MQTT 5, 3.9.3)."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic.encode()
+        self.buffer = b""
+        self.asked: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while packet := self.packet():
+            kind, body = packet
+            name = body[2 : 2 + int.from_bytes(body[:2], "big")]
+            match kind >> 4:
+                case 1:  # CONNECT
+                    self.transport.write(b"\x20\3\0\0\0")
+                case 3:  # PUBLISH
+                    self.transport.write(b"\x40\2" + body[2 + len(name) :][:2])
+                case 8:  # SUBSCRIBE
+                    self.asked.append(body[5:-1])
+                    self.transport.write(b"\x90\4" + body[:2] + (b"\0\x87" if self.topic in body else b"\0\1"))
+
+    def packet(self) -> tuple[int, bytes] | None:
+        """The next whole packet: its first byte, and what follows the length of up to two bytes."""
+        head = 2 + (len(self.buffer) > 1 and self.buffer[1] > 127)
+        if len(self.buffer) < head:
+            return None
+        size = self.buffer[1] & 127 | (self.buffer[2] << 7 if head > 2 else 0)
+        if len(self.buffer) < head + size:
+            return None
+        found = self.buffer[0], self.buffer[head : head + size]
+        self.buffer = self.buffer[head + size :]
+        return found
+
+
+@asynccontextmanager
+async def refused(folder: Path, topic: str, confirm: str) -> AsyncIterator[tuple[Lot, Refusing]]:
+    """An uplink that takes orders, at a broker that refuses this topic."""
+    broker = Refusing(topic.format(GATEWAY))
+    server = await asyncio.get_running_loop().create_server(lambda: broker, "127.0.0.1", 0)
+    chosen = {"name": "city", "host": "127.0.0.1", "port": server.sockets[0].getsockname()[1], "confirm": confirm}
+    options = UplinkOptions.model_validate({**chosen, **SHORT})
+    writer, watch = Writer(Store(folder / "ledger.db"), lambda _: None), Watch()
+    uplink = Uplink(options, GATEWAY, writer, watch, Random(1), obey=lambda _: None)
+    try:
+        async with asyncio.timeout(SOON), running(uplink.run()):
+            yield Lot(folder / "ledger.db", writer, uplink, watch), broker
+    finally:
+        broker.transport.abort()
+        server.close()
+        await writer.close()
+
+
+async def test_a_broker_that_grants_no_orders_gets_the_ledger_all_the_same(tmp_path: Path) -> None:
+    with capture_logs() as logs:
+        async with refused(tmp_path, ORDERS, "broker") as (it, broker):
+            it.append()
+            assert await it.confirmed()
+            assert broker.asked == [broker.topic]
+    assert all(status.connected for status in it.watch.all)
+    (warned,) = (line for line in logs if line["log_level"] == "warning")
+    assert str(warned["event"]).startswith("服务器不允许订阅平台指令")
+    assert warned["topic"] == ORDERS.format(GATEWAY)
+
+
+async def test_a_broker_that_grants_no_acks_is_named_and_left(tmp_path: Path) -> None:
+    async with refused(tmp_path, ACK, "ack") as (it, _):
+        told = await it.watch.until(down)
+        assert "access rules" in told.reason
 
 
 async def test_nagles_algorithm_is_off(road: Road) -> None:

@@ -87,7 +87,7 @@ ASKED = st.one_of(*(records(table).map(to_data) for table in TABLES[:8]))
 @given(st.lists(ASKED.map(lambda data: F3.encode(0, data)) | st.binary(max_size=60), max_size=6))
 def test_a_session_lives_through_whatever_a_box_says(said: list[bytes]) -> None:
     psam = SoftwarePsam(KEYS, "990100000001", "99" * 10, 1, random=Random(1).randbytes)
-    session = BoxSession("box1", Software(psam), "b0b0b0b0")
+    session = BoxSession("box1", Software(psam), "b0b0b0b0", 50_000)
     now = Instant(datetime(2026, 11, 21, tzinfo=CHINA), 0.0)
     inputs: list[BoxInput] = [Connected(), *said, Recorded("b0b0b0b0-1"), Tick(), Disconnected("gone")]
     for what in inputs:

@@ -213,6 +213,31 @@ def test_conversation_of_damaged_frames_is_read_without_error(raws: list[bytes])
             assert json.loads(json.dumps(shown)) == shown
 
 
+@given(raws=st.lists(HOSTILE, max_size=6))
+def test_lengths_of_the_request_leave_the_bytes_as_they_are(raws: list[bytes]) -> None:
+    exchange = Exchange()
+    for raw in raws:
+        try:
+            frame = link.decode(raw)
+        except (FrameError, MessageError):
+            continue
+        exact = exchange.exact(frame)
+        assert exact.encode() == raw
+        assert exchange.exact(exact) == exact
+        exchange.on(frame)
+
+
+@given(
+    raws=st.lists(st.sampled_from(captured()), min_size=1, max_size=4),
+    before=st.binary(max_size=40),
+    after=st.binary(max_size=40),
+)
+def test_frames_between_noise_are_found(raws: list[bytes], before: bytes, after: bytes) -> None:
+    sound = b"".join(b"\x7e" + raw + link.NATIONAL.of(raw) + b"\x7e" for raw in raws)
+    found = [item["address"] for item in airframes.decode(before + sound + after) if item.get("fcs") == "ok"]
+    assert found == [raw[:4].hex() for raw in raws]
+
+
 @given(
     raws=st.lists(st.sampled_from(captured()), min_size=1, max_size=4),
     fcs=st.sampled_from(link.VARIANTS),

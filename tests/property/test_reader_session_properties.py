@@ -508,7 +508,7 @@ def play(dialect: Dialect, kind: type[Wire], rng: Random, faults: list[Faults]) 
     world.run(8)
     for n, fault in enumerate(faults, 1):
         car = world.drive_in(n, fault)
-        world.run(rng.uniform(2, 15))
+        world.run(rng.uniform(2, 15) + 2 * dialect.reread)
         world.antenna.leave(car.tag)
         if rng.random() < 0.2:
             world.disconnect("unplugged")

@@ -1,6 +1,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from gateway.cli.airframes import decode
 from protocols.dsrc.exchange import Exchange
 from protocols.dsrc.link import BEIJING, NATIONAL
@@ -31,7 +33,7 @@ def test_frame() -> None:
         "control": 0x40,
         "llc": 0x77,
         "status": None,
-        "fcs": "none",
+        "fcs": "none or wrong",
         "flags": False,
         "pdus": [
             {
@@ -55,15 +57,15 @@ def test_fcs_right_in_either_variant_or_none() -> None:
     assert one(MMI + NATIONAL.of(MMI))["fcs"] == "ok"
     assert one(MMI + BEIJING.of(MMI))["fcs"] == "ok (Beijing)"
     assert one(F + MMI + NATIONAL.of(MMI) + F)["fcs"] == "ok"
-    assert one(MMI)["fcs"] == "none"
+    assert one(MMI)["fcs"] == "none or wrong"
 
 
 def test_wrong_fcs_is_taken_for_absent_and_doubted() -> None:
     found = one(MMI + b"\x12\x34")
-    assert (found["fcs"], found["remainder"]) == ("none", "1234")
+    assert (found["fcs"], found["remainder"]) == ("none or wrong", "1234")
     assert "may be an FCS that is wrong" in found["note"]
     flagged = one(F + MMI + F)
-    assert (flagged["fcs"], flagged["flags"]) == ("none", True)
+    assert (flagged["fcs"], flagged["flags"]) == ("none or wrong", True)
     assert "may be an FCS that is wrong" in flagged["note"]
     assert "remainder" not in flagged
 
@@ -162,3 +164,108 @@ def test_frame_without_pdu() -> None:
 def test_nothing_is_no_frame() -> None:
     assert list(decode(b"")) == []
     assert list(decode(F + F)) == []
+
+
+# --- what a wrong FCS, or one of an unknown variant, may do --------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [b"", F])
+def test_a_vst_with_bytes_behind_it_claims_nothing_of_the_tag(flags: bytes) -> None:
+    [pdu] = one(flags + VST + b"\x12\x34" + flags)["pdus"]
+    assert "obu_status" not in pdu
+    assert pdu["note"] == "MAC 不一致，末尾可能是 FCS / MAC differs: an FCS may stand at the end"
+    [pdu] = one(flags + VST + flags)["pdus"]
+    assert "note" not in pdu
+
+
+SECURE = bytes.fromhex(f"{TAG} 40 77 91 05 01 00 14 80 01 0000 3b 1122334455667788 00 00")
+SECURED = bytes.fromhex(f"{TAG} e0 f7 00 91 18 01 15 01 {'aa' * 72} {'00' * 8} 00")
+
+
+def test_a_cipher_of_no_whole_blocks_is_doubted() -> None:
+    [pdu] = one(SECURED + b"\x12\x34")["pdus"]
+    assert "cipher of no whole blocks" in pdu["note"]
+    [pdu] = one(SECURED)["pdus"]
+    assert "note" not in pdu
+
+
+def test_a_known_request_says_where_the_answer_ends() -> None:
+    exchange = Exchange()
+    one(SECURE, exchange)
+    found = one(SECURED + b"\x12\x34", exchange)
+    [pdu] = found["pdus"]
+    assert (pdu["fields"]["cipher"], pdu["fields"]["status"], found["remainder"]) == ("aa" * 72, 0, "1234")
+    assert "note" not in pdu
+    assert "may be an FCS that is wrong" in found["note"]
+
+
+def test_system_information_is_shown_alike_as_field_and_as_file() -> None:
+    bst = bytes.fromhex("ffffffff 50 03 91 c0 46 012002 6745c100 00 01 41 87 29 20 1d 002b 00")
+    info, card = f"{INFO[:-5]} 28 0000", "17" * 43  # alone, the VST looks as if its information ended before the 28
+    vst = bytes.fromhex(f"{TAG} c0 03 91 d0 00 01 c1 01 20 27 {info} 28 {card} {TAG} 30 a0 02")
+    exchange = Exchange()
+    one(bst, exchange)
+    found = one(vst, exchange)
+    assert found["pdus"][0]["fields"]["system_info"] == bytes.fromhex(info).hex()
+    assert found["pdus"][0]["fields"]["icc"] == card
+    assert found["files"][0]["rest"] == "0000"
+
+
+# --- frames behind what is none ------------------------------------------------------------------------------
+
+GOOD = F + ASK + NATIONAL.of(ASK) + F
+BAD = F + MMI + b"\x12\x34" + F
+
+
+def test_a_wrong_fcs_hides_no_later_frame() -> None:
+    found = list(decode(GOOD + BAD + GOOD + GOOD))
+    assert [item["fcs"] for item in found] == ["ok", "none or wrong", "ok", "ok"]
+    assert [item["offset"] for item in found] == [
+        *(0, len(GOOD), len(GOOD + BAD), len(GOOD + BAD + GOOD)),
+    ]
+    assert (found[1]["title"], found[1]["remainder"]) == ("人机界面 / SetMMI.rq", "1234")
+
+
+def test_a_wrong_fcs_hides_no_later_frame_where_one_flag_closes_and_opens() -> None:
+    found = list(decode(GOOD[:-1] + BAD[:-1] + GOOD))
+    assert [(item["fcs"], item["flags"]) for item in found] == [
+        ("ok", True),
+        ("none or wrong", True),
+        ("ok", True),
+    ]
+    assert found[1]["remainder"] == "1234"
+
+
+@pytest.mark.parametrize("noise", ["0011", "0000000000", "aabbccdd0405", "7e0000", "7e017e027e03"])
+def test_noise_before_a_flag_is_an_error_of_its_own(noise: str) -> None:
+    error, good = decode(bytes.fromhex(noise) + GOOD)
+    assert "no air frame" in error["error"]
+    assert (error["offset"], good["offset"], good["fcs"]) == (0, len(noise) // 2, "ok")
+
+
+def test_without_a_right_fcs_no_flag_inside_is_taken_for_a_frame() -> None:
+    inside = F + bytes.fromhex(f"{TAG} 40 77 99 05 01 04 1a 00 1234") + F
+    found = one(bytes.fromhex(f"{TAG} 40 77 91 05 01 03 18 01 01 {len(inside):02x}") + inside)
+    assert found["pdus"][0]["fields"]["apdus"][0]["data"] == inside.hex()
+
+
+def test_many_frames_and_many_flags_are_cut_in_time() -> None:
+    assert len(list(decode(GOOD * 5000))) == 5000
+    assert len(list(decode(F * 500_000 + GOOD))) == 1
+    hostile = (F * 5 + bytes.fromhex("4003")) * 200
+    assert len(list(decode(hostile))) == 1
+
+
+def test_zeros_have_no_fcs() -> None:
+    assert one(bytes(7) + b"\xff\xff")["fcs"] == "none or wrong"
+    assert one(F + bytes(7) + b"\xff\xff" + F)["fcs"] == "none or wrong"
+
+
+def test_what_is_perhaps_no_frame_is_doubted() -> None:
+    assert "may be a flag" in one(F + MMI)["note"]
+    assert "low 4 bits" in one(F + MMI)["note"]  # the address's last byte as control
+    assert "low 4 bits" in one(bytes.fromhex(f"{TAG} 05 aa"))["note"]
+    assert "low 4 bits" not in one(bytes.fromhex(f"{TAG} 08 05"))["note"]  # the allocation of Wuhan
+    own = b"\x7e" + MMI[1:]
+    assert "note" not in one(own + NATIONAL.of(own))
+    assert "may be a flag" not in one(F + own + F)["note"]

@@ -124,6 +124,14 @@ def test_no_command_at_all_is_an_error(data: str) -> None:
         decode_command(bytes.fromhex(data))
 
 
+def test_a_card_is_asked_nothing_of_a_psam() -> None:
+    holder = bytes.fromhex("00b0960006")
+    assert decode_command(holder).name == "psam-terminal"
+    assert decode_command(holder, apdu.CARD_FORMS).name == "read-binary"
+    assert {*FORMS} == {*apdu.CARD_FORMS, *apdu.PSAM_FORMS}
+    assert apdu.CARD_FORMS[-1] is FORMS[-1] is apdu.UNKNOWN
+
+
 # --- building ------------------------------------------------------------------------------------------------
 
 

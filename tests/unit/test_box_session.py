@@ -19,12 +19,16 @@ from drivers.security.box import (
     BoxRefused,
     BoxSession,
     BoxTraded,
+    BoxTradeDoubted,
     BoxUp,
+    Past,
     Recorded,
     Tell,
+    Terms,
+    TradeKey,
 )
 from drivers.security.module import DecryptAsked, Decrypted, Question, Remote, SecurityModule, Software
-from protocols.obu.files import SystemInfo26, VehicleFile, vehicle_file
+from protocols.obu.files import File0015, SystemInfo26, VehicleFile, vehicle_file
 from protocols.obu.keys import TDES, SecureFile, Trade, issuer_factor, seal
 from protocols.obu.psam import PsamKeys, SoftwarePsam
 from protocols.obu.values import Vehicle
@@ -40,6 +44,7 @@ SYSTEM = SystemInfo26("b2e2cad499010001", 1, 0x10, "9901000000000001", "20240101
 CAR = vehicle_file(Vehicle("测A00001", 0, 1))
 AT = datetime(2026, 11, 21, 12, 0, 5, tzinfo=CHINA)
 CARD_ID = "9901000000000001"
+CEILING = 20_000
 BAD_F6, BAD_F7 = F6.fill({"status": 1}), F7.fill({"status": 1})
 
 
@@ -78,8 +83,8 @@ class Desk:
         return told
 
 
-def desk(module: SecurityModule) -> Desk:
-    made = Desk(BoxSession("box1", module, "b0b0b0b0"))
+def desk(module: SecurityModule, past: Past | None = None) -> Desk:
+    made = Desk(BoxSession("box1", module, "b0b0b0b0", CEILING, past or Past()))
     assert made.take(Connected()) == []
     assert made.news() == [BoxUp("box1", "", 0)]
     return made
@@ -123,7 +128,8 @@ def purchase(box: Desk) -> E7:
 def traded(**fields: object) -> E2:
     given = {"obu_id": OBU, "terminal": TERMINAL, "terminal_serial": 0x101, "fen": 500, "balance": 1500}
     more = {"balance_after": 1000, "trade_time": "20261121120005", "tac": "c0ffee00", "vehicle": CAR}
-    return E2.fill({**given, **more, **fields})
+    card = {"card_serial": 0x6F, "card": File0015.fill({"net": "9901", "card_id": CARD_ID})}
+    return E2.fill({**given, **more, **card, **fields})
 
 
 def intent_of(box: Desk) -> str:
@@ -275,6 +281,25 @@ def test_a_record_that_comes_too_late_lets_no_mac1_leave(box: Desk) -> None:
     assert box.news() == []
 
 
+def test_no_mac1_leaves_after_its_time_though_the_tick_be_late(box: Desk) -> None:
+    box.ask(purchase(box))
+    intent = intent_of(box)
+    box.now += RECORD_WITHIN
+    assert box.take(Recorded(intent)) == [BAD_F7]
+    assert box.news() == [BoxDebitEnded("box1", intent, "not made", "no record in time")]
+    assert box.session.deadline is None
+
+
+def test_a_purchase_above_the_ceiling_is_refused_and_told(box: Desk) -> None:
+    asked = purchase(box)
+    assert box.ask(replace(asked, fen=CEILING + 1)) == [BAD_F7]
+    (refused,) = box.news()
+    assert isinstance(refused, BoxRefused)
+    assert "20001 分超过上限 ceiling_fen 20000" in refused.reason
+    assert box.ask(replace(asked, fen=CEILING)) == []
+    assert intent_of(box)
+
+
 def test_a_mac1_that_is_refused_ends_its_intent(box: Desk) -> None:
     asked = replace(purchase(box), terminal="990100000002")
     box.ask(asked)
@@ -377,6 +402,123 @@ def test_a_purchase_that_was_refused_has_no_record(box: Desk) -> None:
     (event,) = box.news()
     assert isinstance(event, BoxTraded)
     assert event.intent == ""
+
+
+def bought(box: Desk) -> str:
+    """A purchase whose MAC1 has left; its intent."""
+    box.ask(purchase(box))
+    intent = intent_of(box)
+    box.take(Recorded(intent))
+    return intent
+
+
+OTHER_CARD = File0015.fill({"net": "9901", "card_id": "9901000000000002"})
+
+
+@pytest.mark.parametrize(
+    "change", [{"fen": 999_999}, {"card_serial": 0x70}, {"trade_time": "20261121120006"}, {"card": OTHER_CARD}]
+)
+def test_a_record_of_what_was_not_asked_is_no_outcome(box: Desk, change: dict[str, object]) -> None:
+    intent = bought(box)
+    assert box.ask(traded(**change)) == []
+    (doubted,) = box.news()
+    assert isinstance(doubted, BoxTradeDoubted)
+    assert intent in doubted.reason
+    assert (doubted.record.intent, doubted.record.tac) == ("", "c0ffee00")
+    assert box.take(Recorded(doubted.ticket)) == [F2(0)]
+    assert box.ask(traded(**change)) == [F2(0)]
+    assert box.news() == []
+    box.ask(traded())  # what it waits for may still come
+    (event,) = box.news()
+    assert isinstance(event, BoxTraded)
+    assert event.intent == intent
+
+
+def test_a_purchase_has_one_outcome_and_another_record_is_doubted(box: Desk) -> None:
+    intent = bought(box)
+    box.ask(traded(result=1))
+    box.ask(traded(result=0))
+    box.ask(traded(result=0, reserved=1))
+    box.ask(traded(result=1, card_serial=0x70))
+    first, *others = box.news()
+    assert isinstance(first, BoxTraded)
+    assert (first.intent, first.result) == (intent, 1)
+    assert len(others) == 2
+    assert all(isinstance(other, BoxTradeDoubted) and intent in other.reason for other in others)
+    assert box.session.deadline == 100 + RECORD_WITHIN  # of the records: the purchase is over
+
+
+# --- after a restart -----------------------------------------------------------------------------------------
+
+TERMS = Terms(TERMINAL, CARD_ID, 0x6F, 500, AT)
+KEY = TradeKey(TERMS, 0x101, "c0ffee00", 0)
+
+
+def test_a_record_that_an_earlier_run_recorded_is_confirmed_and_not_told_again() -> None:
+    box = desk(software(), Past(trades={KEY: "a0a0a0a01"}))
+    assert box.ask(traded()) == [F2(0)]
+    assert box.news() == []
+
+
+def test_a_record_of_an_earlier_run_s_purchase_is_its_outcome_once() -> None:
+    box = desk(software(), Past({"a0a0a0a01": TERMS}))
+    assert box.ask(traded(result=1)) == box.ask(traded(result=0)) == []
+    first, second = box.news()
+    assert isinstance(first, BoxTraded)
+    assert first.intent == "a0a0a0a01"
+    assert isinstance(second, BoxTradeDoubted)
+    assert "a0a0a0a01" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("past", "change"),
+    [(Past({"a0a0a0a01": TERMS}), {"fen": 501}), (Past(trades={KEY: "a0a0a0a01"}), {"tac": "c0ffee01"})],
+)
+def test_a_record_that_contradicts_an_earlier_run_is_doubted(past: Past, change: dict[str, object]) -> None:
+    box = desk(software(), past)
+    box.ask(traded(**change))
+    (doubted,) = box.news()
+    assert isinstance(doubted, BoxTradeDoubted)
+    assert "a0a0a0a01" in doubted.reason
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"terminal": "990100000002"},
+        {"card": OTHER_CARD},
+        {"card_serial": 0x70},
+        {"trade_time": "20261121120006"},
+    ],
+)
+def test_a_record_that_names_no_purchase_of_an_earlier_run_is_not_ours(change: dict[str, object]) -> None:
+    box = desk(software(), Past({"a0a0a0a01": TERMS}))
+    box.ask(traded(**change))
+    (event,) = box.news()
+    assert isinstance(event, BoxTraded)
+    assert event.intent == ""
+
+
+def test_records_of_trades_that_are_not_ours_doubt_nothing() -> None:
+    old = replace(KEY, terms=replace(TERMS, card_serial=0x6E))
+    box = desk(software(), Past(trades={old: "a0a0a0a01", replace(KEY, tac="00c0ffee"): ""}))
+    box.ask(traded())
+    (event,) = box.news()
+    assert isinstance(event, BoxTraded)
+    assert event.intent == ""
+
+
+def test_a_terminal_that_counts_from_one_again_takes_no_old_record_for_a_new_purchase() -> None:
+    old = replace(TERMS, card_serial=0x6E)
+    box = desk(software(), Past({"a0a0a0a01": old}, {replace(KEY, terms=old, tac="00c0ffee"): "a0a0a0a00"}))
+    intent = bought(box)
+    assert box.ask(traded(card_serial=0x6E, tac="00c0ffee")) == [F2(0)]
+    box.ask(traded(card_serial=0x6E))
+    box.ask(traded())
+    first, second = box.news()
+    assert isinstance(first, BoxTraded)
+    assert isinstance(second, BoxTraded)
+    assert (first.intent, second.intent) == ("a0a0a0a01", intent)
 
 
 # --- bytes ---------------------------------------------------------------------------------------------------

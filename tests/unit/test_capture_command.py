@@ -30,6 +30,9 @@ def convert(*words: object) -> Result:
     return CliRunner().invoke(capture, ["convert", *map(str, words)])
 
 
+NO_FRAME = "读出 0 帧，2 处不符 wanji / 0 frames fit wanji, 2 do not"
+
+
 def good(log: Path, *words: object) -> tuple[pcapng.Capture, list[str]]:
     out = log.with_name("out.pcapng")
     result = convert(log, "--dialect", "wanji", "-o", out, *words)
@@ -60,12 +63,12 @@ def log(tmp_path: Path) -> Path:
 def test_log_becomes_a_capture(log: Path) -> None:
     captured, said = good(log)
     assert captured == pcapng.Capture((Interface("rsu1", "wanji"),), PACKETS, None)
-    assert said == [ZONE, SKIPPED]
+    assert said == [ZONE, SKIPPED, NO_FRAME]
 
 
 def test_answer_names_file_and_packets(log: Path) -> None:
     result = convert(log, "-d", "wanji")
-    out = log.with_name("lane1.log.pcapng")
+    out = log.with_name("lane1.pcapng")
     assert result.stdout == f"{out}: 2 个数据包 / packets\n"
     assert sorted(log.parent.iterdir()) == [log, out]
 
@@ -81,7 +84,7 @@ def test_direction_is_for_lines_without_one(log: Path) -> None:
     for word, outbound in (("in", False), ("out", True)):
         captured, said = good(log, "--direction", word)
         assert [packet.outbound for packet in captured.packets] == [outbound, True]
-        assert len(said) == 1
+        assert len(said) == 2
         assert "第 1 行等 1 行方向不明，按指定" in said[0]
 
 
@@ -102,14 +105,14 @@ def test_encodings_of_lane_pcs(log: Path, saved: str, ends: str) -> None:
     log.write_bytes("2020年8月28日 17时16分34秒 发送：FFFF80\n天线\n".replace("\n", ends).encode(saved))
     captured, said = good(log)
     assert captured.packets == (Packet("rsu1", 1_598_606_194 * 10**9, outbound=True, data=b"\xff\xff\x80"),)
-    assert said[:-2] == (
+    assert said[:-3] == (
         ["日志不是 UTF-8，按 GB18030 读取 / the log is not UTF-8 and is read as GB18030"] if saved == "gbk" else []
     )
 
 
 def test_a_named_encoding_bears_bad_bytes_in_the_text(log: Path) -> None:
     log.write_bytes("1598606194 车道\xff".encode("latin-1", "ignore") + "发送：FFFF80\n".encode("gbk"))
-    assert "neither UTF-8 nor GB18030" in bad(log.parent, log, "-d", "wanji")[0]
+    assert "save the log as UTF-8, or name --encoding" in bad(log.parent, log, "-d", "wanji")[0]
     assert good(log, "--encoding", "gbk")[0].packets[0].data == b"\xff\xff\x80"
 
 
@@ -144,7 +147,7 @@ def test_a_line_put_behind_a_number_sign_is_left_out(log: Path) -> None:
         (["-d", "nobody"], f"没有协议 'nobody'，可用 / no such dialect; there are: {', '.join(names())}, dsrc"),
         (["-d", "wanji", "--start", "9999-12-31"], "须在 1971 至 2199 年之间"),
         (["-d", "wanji", "-o", "."], "是目录，请用 -o 指定文件 / is a directory"),
-        (["-d", "wanji", "-o", "nowhere/out.pcapng"], "No such file or directory"),
+        (["-d", "wanji", "-o", "nowhere/out.pcapng"], "nowhere: 没有这个目录 / there is no such directory"),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(
@@ -157,12 +160,66 @@ def test_what_cannot_be_done_is_one_sentence(
 
 def test_log_that_is_not_there(tmp_path: Path) -> None:
     [said] = bad(tmp_path, tmp_path / "lane9.log", "-d", "wanji")
-    assert said == f"etclane: {tmp_path / 'lane9.log'}: No such file or directory"
+    assert said == f"etclane: {tmp_path / 'lane9.log'}: 没有这个文件 / No such file or directory"
 
 
 def test_log_without_hex(log: Path) -> None:
     log.write_text("天线初始化\n", encoding="utf-8")
     assert bad(log.parent, log, "-d", "wanji") == [f"etclane: {log}: 没有十六进制数据 / holds no hex"]
+
+
+def test_a_log_that_is_called_a_capture_is_never_overwritten(log: Path) -> None:
+    named = log.rename(log.with_suffix(".pcapng"))
+    assert "不能覆盖日志本身" in bad(log.parent, named, "-d", "wanji")[0]
+
+
+@pytest.mark.parametrize("saved", ["utf-16-le", "utf-16-be"])
+def test_a_log_in_utf_16_is_read_by_its_mark(log: Path, saved: str) -> None:
+    log.write_bytes(f"\ufeff{LOG}".encode(saved))
+    captured, said = good(log)
+    assert captured.packets == PACKETS
+    assert said[0] == "日志是 UTF-16，按其读取 / the log is UTF-16 and is read as such"
+
+
+def test_a_log_in_utf_16_without_a_mark_is_to_be_saved_anew(log: Path) -> None:
+    log.write_bytes(LOG.encode("utf-16-le"))
+    [said] = bad(log.parent, log, "-d", "wanji")
+    assert said == f"etclane: {log}: 像是 UTF-16，请另存为 UTF-8 / looks like UTF-16; save it as UTF-8"
+
+
+C4, B3 = "ffff001000000002c4013f41", "ffff58b36a81353e00b2e241313233343500000000000001002aff"
+"""Captured: antenna on, which the PC says in F2, and a vehicle, of which the antenna tells in F1."""
+BALANCE = "08000001e0f70091180119010106000d8f8e900000"
+
+
+@pytest.mark.parametrize(
+    ("name", "lines", "told"),
+    [
+        (
+            "wanji",
+            [f"TX {C4}", f"TX {C4[:12]}", f"TX {C4[12:]}"],
+            "读出 2 帧，0 处不符 wanji / 2 frames fit wanji, 0 do not",
+        ),
+        ("soulin", [f"TX {C4}", f"RX {B3}"], "读出 1 帧，1 处不符 soulin / 1 frames fit soulin, 1 do not"),
+        ("wanji", [f"TX {C4}", f"RX {C4}"], "读出 1 帧，1 处不符 wanji / 1 frames fit wanji, 1 do not"),
+        (
+            "wanji",
+            [f"RX {C4}"],
+            "读出 0 帧，1 处不符 wanji；方向可能相反 / 0 frames fit wanji, 1 do not; the direction may be swapped",
+        ),
+        (
+            "soulin",
+            [f"TX {C4}"],
+            "读出 0 帧，1 处不符 soulin；像是 F2 帧 / 0 frames fit soulin, 1 do not; looks like F2",
+        ),
+        ("dsrc", [f"RX {BALANCE}", "RX 0800"], "读出 1 帧，1 处不符 dsrc / 1 frames fit dsrc, 1 do not"),
+    ],
+)
+def test_what_was_written_is_checked_against_the_dialect(log: Path, name: str, lines: list[str], told: str) -> None:
+    log.write_text("".join(f"1598606194 {line}\n" for line in lines), encoding="utf-8")
+    result = convert(log, "-d", name)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[-1] == told
 
 
 def test_log_itself_is_never_overwritten(log: Path) -> None:
@@ -171,7 +228,7 @@ def test_log_itself_is_never_overwritten(log: Path) -> None:
 
 
 def test_a_file_that_nobody_named_is_not_overwritten(log: Path) -> None:
-    out = log.with_name("lane1.log.pcapng")
+    out = log.with_name("lane1.pcapng")
     out.write_bytes(b"another")
     assert "已存在" in bad(log.parent, log, "-d", "wanji")[0]
     assert convert(log, "-d", "wanji", "-o", out).exit_code == 0
@@ -192,8 +249,8 @@ def test_a_full_disk_leaves_nothing_behind(log: Path) -> None:
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr.startswith("etclane: ")
-    assert "File too large" in ended.stderr
+    target = log.with_name("lane1.pcapng")  # not the unfinished file, which nobody knows
+    assert ended.stderr == f"etclane: {target}: 文件过大 / File too large\n"
     assert list(log.parent.iterdir()) == [log]
 
 

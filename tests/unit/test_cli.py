@@ -1,6 +1,9 @@
 """The command `etclane`, as a person or a program meets it: answers on stdout, sentences on stderr, exit codes."""
 
+import errno
 import json
+import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -13,10 +16,13 @@ import pytest
 from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer import Exit
 from typer.testing import CliRunner
 
 from gateway.cli import show
 from gateway.cli.main import app
+from gateway.cli.plainly import plainly
+from gateway.ledger import imports
 from gateway.ledger.entries import (
     GENESIS,
     Booted,
@@ -37,6 +43,7 @@ REPOSITORY = Path(__file__).parents[2]
 SESSION = REPOSITORY / "tests" / "golden" / "wanji-session"
 TARIFF = REPOSITORY / "config" / "tariffs" / "lanzhou-airport.toml"
 C4 = "ffff001000000002c4013f41"  # captured: antenna on
+BALANCE = "08000001e0f70091180119010106000d8f8e900000"  # an air frame: what is on the card
 
 
 def etclane(*words: object, stdin: str | bytes | None = None) -> Result:
@@ -72,6 +79,13 @@ COMMANDS = [
 def test_every_command_has_a_help_with_an_example(command: str, flag: str) -> None:
     said = good(*command.split(), flag)
     assert f"example: etclane {command}" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("command", ["replay", "ledger import"])
+def test_whoever_takes_open_stays_shows_such_a_line(command: str) -> None:
+    said = " ".join(good(*command.split(), "--help").split())
+    assert imports.EXAMPLE in said
+    assert list(imports.parse([imports.EXAMPLE]))
 
 
 @pytest.mark.parametrize("group", [[], ["ledger"], ["capture"]])
@@ -141,19 +155,24 @@ def test_decode_of_several_frames_of_which_one_is_damaged() -> None:
     [
         ((["zz"], None), "'z' is not allowed"),
         ((["abc"], None), "half a byte"),
-        ((["ff", "测"], None), "text 2, character 1"),
-        (([], b"\xff\xfe\x80 \x00"), "etclane: "),
-        (([], "not hex at all"), "'n' is not allowed"),
+        ((["ff", "测"], None), "第 2 段第 1 个字符：'测' 不是十六进制"),
+        (([], ""), "没有十六进制数据 / no hex given"),
+        (([], "\n \n"), "没有十六进制数据 / no hex given"),
+        (([], "ff"), "其中没有帧 / there is no frame in it"),
     ],
 )
 def test_decode_of_what_is_no_hex(words: tuple[list[str], str | bytes | None], said: str) -> None:
-    assert said in bad("decode", "-d", "wanji", *words[0], stdin=words[1])
+    assert said in bad("decode", "-d", "soulin", *words[0], stdin=words[1])
 
 
-def test_decode_of_nothing() -> None:
-    for stdin in ("", "\n \n"):
-        result = etclane("decode", "-d", "wanji", stdin=stdin)
-        assert (result.exit_code, result.output) == (1, "")
+@pytest.mark.parametrize("line", [b"not hex at all", b"\xff\xfe\x80 \x00"])
+@pytest.mark.parametrize(("dialect", "sound"), [("wanji", C4), ("dsrc", BALANCE)])
+def test_decode_tells_a_bad_line_and_goes_on(dialect: str, sound: str, line: bytes) -> None:
+    result = etclane("decode", "-d", dialect, stdin=b"\n".join((sound.encode(), line, sound.encode())))
+    assert (result.exit_code, result.stderr) == (1, "")
+    first, bad, second = map(json.loads, result.stdout.splitlines())
+    assert (bad["line"], bad["error"].partition("个")[0]) == (2, "第 2 行第 1 ")
+    assert "error" not in first | second
 
 
 def test_decode_in_a_dialect_that_nobody_speaks() -> None:
@@ -174,9 +193,8 @@ def test_decode_from_a_real_pipe_with_bytes_that_are_no_text() -> None:
     command = [sys.executable, "-c", "from gateway.cli.main import main; main()", "decode", "-d", "wanji"]
     done = subprocess.run(command, input=b"\xff\xff\x00\x10", capture_output=True, check=False, cwd=REPOSITORY)
     assert done.returncode == 1
-    assert done.stdout == b""
-    assert done.stderr.startswith(b"etclane: ")
-    assert b"Traceback" not in done.stderr
+    assert json.loads(done.stdout)["line"] == 1
+    assert done.stderr == b""
 
 
 # --- fee ---------------------------------------------------------------------------------------------------
@@ -420,7 +438,7 @@ def test_replay_of_what_is_no_capture(tmp_path: Path, content: bytes) -> None:
     capture = tmp_path / "bad.pcapng"
     capture.write_bytes(content)
     bad("replay", capture, "-c", SESSION / "site.toml")
-    assert "none.pcapng: No such file or directory" in bad(
+    assert "none.pcapng: 没有这个文件 / No such file or directory" in bad(
         "replay", tmp_path / "none.pcapng", "-c", SESSION / "site.toml"
     )
 
@@ -430,6 +448,30 @@ def test_replay_with_a_state_that_is_none(tmp_path: Path) -> None:
     state.write_text("{}")
     words = ("replay", SESSION / "session.pcapng", "-c", SESSION / "site.toml", "--state", state)
     assert "第 1 行 / line 1" in bad(*words)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOENT, "没有这个文件 / No such file or directory"),
+        (errno.EISDIR, "是目录 / Is a directory"),
+        (errno.EACCES, "无权限 / Permission denied"),
+        (errno.EPERM, "无权限 / Operation not permitted"),
+        (errno.ENOSPC, "磁盘已满 / No space left on device"),
+        (errno.EIO, "系统错误 / Input/output error"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_chinese_first(
+    number: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Exit), plainly():
+        raise OSError(number, os.strerror(number), "lane1.log")
+    assert capsys.readouterr().err == f"etclane: lane1.log: {said}\n"
+
+
+def test_a_directory_is_no_capture(tmp_path: Path) -> None:
+    said = bad("replay", tmp_path, "-c", SESSION / "site.toml")
+    assert said == f"etclane: {tmp_path}: 是目录 / Is a directory\n"
 
 
 def test_whoever_has_read_enough_of_a_replay_may_go() -> None:
@@ -446,6 +488,19 @@ def test_whoever_has_read_enough_of_a_replay_may_go() -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+# --- run ---------------------------------------------------------------------------------------------------
+
+
+def test_the_daemons_log_tells_the_zone_of_its_times() -> None:
+    log = "import structlog; from gateway.cli.main import _log_to_stderr as begin; begin()"
+    command = [sys.executable, "-c", f"{log}; structlog.get_logger().info('车')"]
+    zone = {**os.environ, "TZ": "Asia/Shanghai"}
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", env=zone, check=True)
+    line = json.loads(done.stderr)
+    assert (line["event"], line["level"]) == ("车", "info")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+08:00", line["timestamp"])
 
 
 # --- demo --------------------------------------------------------------------------------------------------
@@ -494,7 +549,6 @@ def test_an_entry_with_a_quote_is_one_line() -> None:
 
 BST = "FF FF FF FF 50 03 91 C0 08 00 00 00 66 C1 52 02 00 01 41 87 29 A0 1A 00 04 00 2B 00"
 READ_BALANCE = "0800000140 77 9105010318010105805c000204"
-BALANCE = "08000001e0f70091180119010106000d8f8e900000"
 
 
 def test_an_air_frame_is_decoded_from_its_words() -> None:

@@ -10,7 +10,7 @@ import pytest
 from drivers.security.module import InRsu, Remote, Software
 from gateway.config import Config, ConfigError, SiteFile, load, load_tariff
 from gateway.lane.state import LaneRules
-from protocols.rsu import dialect
+from protocols.rsu import dialect, dialects
 
 REPOSITORY = Path(__file__).parents[2]
 SITE = """\
@@ -220,27 +220,80 @@ ONE_MISTAKE = [
         ),
     ),
     # a value of the wrong kind
-    (("20000", '"many"'), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number (现为 / is 'many')"),
-    (("20000", "0.5"), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number (现为 / is 0.5)"),
-    (("20000", "[1]"), "site.toml:17: lane.2.ceiling_fen: 须为整数 / must be a whole number"),
+    (
+        ("20000", '"many"'),
+        (
+            "site.toml:17: lane.2.ceiling_fen: 须为整数，不加引号 / "
+            "must be a whole number without quotes (现为 / is 'many')"
+        ),
+    ),
+    (
+        ("20000", "0.5"),
+        (
+            "site.toml:17: lane.2.ceiling_fen: 须为整数，不加引号 / "
+            "must be a whole number without quotes (现为 / is 0.5)"
+        ),
+    ),
+    (
+        ("20000", "[1]"),
+        "site.toml:17: lane.2.ceiling_fen: 须为整数，不加引号 / must be a whole number without quotes",
+    ),
     (('"in1"', "1"), "site.toml:7: lane.1.name: 须为引号中的文本 / must be text in quotes (现为 / is 1)"),
     (
         ('"tariffs/tariff.toml"', "7"),
-        "site.toml:4: site.tariff: 须为引号中的文件路径 / must be a path in quotes (现为 / is 7)",
+        "site.toml:4: site.tariff: 须为引号中的文本 / must be text in quotes (现为 / is 7)",
     ),
     (
         ('dialect = "soulin"', 'dialect = "soulin"\nholding = "perhaps"'),
-        "site.toml:24: reader.1.holding: 须为 true 或 false / must be true or false (现为 / is 'perhaps')",
+        (
+            "site.toml:24: reader.1.holding: 须为 true 或 false，不加引号 / "
+            "must be true or false without quotes (现为 / is 'perhaps')"
+        ),
     ),
     (
         ('host = "mqtt.example"', 'host = "mqtt.example"\nack_timeout = "long"'),
-        "site.toml:44: uplink.1.ack_timeout: 须为数字 / must be a number (现为 / is 'long')",
+        (
+            "site.toml:44: uplink.1.ack_timeout: 须为数字，不加引号 / "
+            "must be a number without quotes (现为 / is 'long')"
+        ),
     ),
-    (("[[uplink]]", "[uplink]"), "site.toml:41: uplink: 须写成 [[ ]] 表 / must be written as a [[ ]] table"),
+    (("[[uplink]]", "[uplink]"), "site.toml:41: uplink: 须写成 [[uplink]] / write [[uplink]]"),
+    # a value in quotes that has none, or is a date
+    (
+        ('dialect = "soulin"', 'dialect = "soulin"\nholding = "no"'),
+        (
+            "site.toml:24: reader.1.holding: 须为 true 或 false，不加引号 / "
+            "must be true or false without quotes (现为 / is 'no')"
+        ),
+    ),
+    (
+        ('host = "mqtt.example"', 'host = "mqtt.example"\nport = "1883"'),
+        (
+            "site.toml:44: uplink.1.port: 须为整数，不加引号 / "
+            "must be a whole number without quotes (现为 / is '1883')"
+        ),
+    ),
+    (
+        ('host = "mqtt.example"', 'host = "mqtt.example"\nack_timeout = "15"'),
+        "site.toml:44: uplink.1.ack_timeout: 须为数字，不加引号 / must be a number without quotes (现为 / is '15')",
+    ),
+    (
+        ('host = "mqtt.example"', 'host = "mqtt.example"\nport = true'),
+        "site.toml:44: uplink.1.port: 须为整数，不加引号 / must be a whole number without quotes (现为 / is True)",
+    ),
+    (
+        ('dialect = "soulin"', 'dialect = "soulin"\nchannel = "1"'),
+        "site.toml:24: reader.1.channel: 只能是 1 或 2 / must be 1 or 2 (现为 / is '1')",
+    ),
+    (('"yard"', "2026-03-01"), "site.toml:2: site.id: 须为引号中的文本 / must be text in quotes"),
+    (
+        ('host = "mqtt.example"', f'host = "mqtt.example"\ntls = {"[" * 250}{"]" * 250}'),
+        "site.toml:1: 括号嵌套太深 / brackets are nested too deeply",
+    ),
     # a value that is not allowed
     (
         ('"entry"', '"entrance"'),
-        "site.toml:8: lane.1.role: 只能是 'entry' or 'exit' / must be 'entry' or 'exit' (现为 / is 'entrance')",
+        "site.toml:8: lane.1.role: 只能是 'entry' 或 'exit' / must be 'entry' or 'exit' (现为 / is 'entrance')",
     ),
     (("20000", "0"), "site.toml:17: lane.2.ceiling_fen: 须大于 0 / must be above 0 (现为 / is 0)"),
     (
@@ -328,6 +381,13 @@ def test_two_uplinks_of_one_name_would_share_their_progress(write: Write) -> Non
     assert mistake(twice).startswith("site.toml:45: uplink.2.name: 名称 'city' 重复")
 
 
+def test_a_whole_number_is_a_number_and_so_is_infinity(write: Write) -> None:
+    config = load(write(('host = "mqtt.example"', 'host = "mqtt.example"\nack_timeout = 15')))
+    assert config.options.uplink[0].ack_timeout == 15.0
+    endless = write(('host = "mqtt.example"', 'host = "mqtt.example"\nack_timeout = inf'))
+    assert mistake(endless).endswith("uplink.1.ack_timeout: 不得大于 600.0 / must be 600.0 or less (现为 / is inf)")
+
+
 def test_a_site_without_anything(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
     site.write_text("")
@@ -347,9 +407,9 @@ def test_tables_that_are_none(tmp_path: Path) -> None:
     site.write_text("site = 1\nlane = 2\nreader = [3]\nbarrier = { profile = 4 }\n")
     assert mistakes(site) == [
         "site.toml:1: site: 须为表 / must be a table (现为 / is 1)",
-        "site.toml:2: lane: 须写成 [[ ]] 表 / must be written as a [[ ]] table (现为 / is 2)",
+        "site.toml:2: lane: 须写成 [[lane]] / write [[lane]] (现为 / is 2)",
         "site.toml:3: reader.1: 须为表 / must be a table (现为 / is 3)",
-        "site.toml:4: barrier: 须写成 [[ ]] 表 / must be written as a [[ ]] table",
+        "site.toml:4: barrier: 须写成 [[barrier]] / write [[barrier]]",
     ]
 
 
@@ -416,7 +476,10 @@ UNABLE = "协议 soulin 没有 PSAM 授权，只能是 rsu / soulin authorises n
         ((GENVICT, secured("remote"), NOBODY), [("30: reader.2.security", NO_PLATFORM)]),
         ((SOULIN_REMOTE,), [("25: reader.1.security", UNABLE)]),
         ((boxed("remote", "serial:///dev/ttyS0"),), [("43: box.1.listen", "须为 tcp://")]),
-        ((boxed("rsu"),), [("44: box.1.security", "只能是 'remote' or 'software'")]),
+        (
+            (boxed("rsu"),),
+            [("44: box.1.security", "只能是 'remote' 或 'software' / must be 'remote' or 'software'")],
+        ),
         ((boxed(), ('"box1"', '"rsu1"'), TEST_LOT, PLATFORM), [("43: box.1.name", "名称 'rsu1' 重复")]),
     ],
 )
@@ -478,7 +541,9 @@ def test_every_mistake_is_said_in_chinese_and_in_english(write: Write) -> None:
 
 def test_a_syntax_error_hides_the_rest(write: Write) -> None:
     said = mistake(write(('"entry"', '"entry'), ("20000", "-5")))
-    assert said.startswith("site.toml:8: TOML 语法错误 / not TOML: ")
+    ours, _, parsers = said.partition("=: ")
+    assert ours == "site.toml:8: TOML 语法错误，请检查引号、括号和等号 / not TOML; check quotes, brackets and "
+    assert parsers
 
 
 def test_a_syntax_error_in_a_part_hides_only_that_part(write: Write) -> None:
@@ -512,3 +577,14 @@ def test_a_presence_lasts_until_the_antenna_reads_the_tag_again(
     lane = {"name": "out", "role": "exit", "dialect": dialect_name}
     ports = {"antenna": "tcp://127.0.0.1:1", "barrier": "tcp://127.0.0.1:2"}
     assert load(make_site(tmp_path, [{**lane, **ports}])).rules.lanes["out"].presence == seconds
+
+
+def test_a_dialect_that_cannot_be_used_is_a_mistake_of_the_reader(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torn.py").write_text("DIALECT = 1 +\n")
+    monkeypatch.setattr(dialects, "__path__", [*dialects.__path__, str(tmp_path)])
+    said = mistake(write(('dialect = "soulin"', 'dialect = "torn"')))
+    assert re.match(
+        r"site\.toml:\d+: reader\.1\.dialect: 协议 torn 无法装入 / dialect torn cannot be loaded: .*torn.py:1", said
+    )

@@ -42,6 +42,11 @@ def test_one_run_in_the_future_does_not_poison_every_later_one(tmp_path: Path) -
     assert floor_after(tmp_path, future, back) == TODAY
 
 
+def record(intent: str, number: int, device: str = "box1") -> BoxTraded:
+    proof = {"terminal": "9901", "terminal_serial": number, "card_serial": 1, "tac": "c0ffee00", "at": ""}
+    return BoxTraded(device, intent, 0, "5a", "990199", "", 0, 1, 500, 1500, 1000, "", proof)
+
+
 def test_purchases_of_boxes_without_an_outcome_are_left_unresolved(tmp_path: Path) -> None:
     at = Moment(TODAY, 1.0, "boot", trusted=True)
 
@@ -49,7 +54,7 @@ def test_purchases_of_boxes_without_an_outcome_are_left_unresolved(tmp_path: Pat
         return Draft(at, "", BoxDebitIntended("box1", intent, "5a", "99", 1, 500, "", "9901"))
 
     ended = Draft(at, "", BoxDebitEnded("box1", "i2", "not made", "why"))
-    traded = Draft(at, "", BoxTraded("box1", "i3", 0, "5a", "99", "", 0, 1, 500, 1500, 1000, "", {}))
+    traded = Draft(at, "", record("i3", 0))
     store = Store(tmp_path / "ledger.db")
     store.append([intended("i1"), intended("i2"), intended("i3"), ended, traded])
     left = begin(store)[2].left()

@@ -18,7 +18,7 @@ from protocols.obu.files import (
 )
 from protocols.obu.values import Card, Tag, Vehicle
 from protocols.rsu import dialect as dialects
-from protocols.rsu.dialect import Dialect, load, names, to_data
+from protocols.rsu.dialect import Dialect, DialectError, load, names, to_data
 from protocols.rsu.messages import (
     CHINA,
     Antenna,
@@ -101,16 +101,18 @@ def test_unknown_name(name: str) -> None:
 
 
 def test_entry_point_brings_a_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
-    point = EntryPoint("other", "protocols.rsu.dialects.wanji:DIALECT", "etclane.dialects")
+    other = replace(WANJI, name="other")
+    monkeypatch.setattr("protocols.rsu.dialects.wanji.OTHER", other, raising=False)
+    point = EntryPoint("other", "protocols.rsu.dialects.wanji:OTHER", "etclane.dialects")
     monkeypatch.setattr(dialects, "entry_points", lambda **_: [point])
-    assert load("other") is WANJI
+    assert load("other") is other
     assert "other" in names()
 
 
 def test_entry_point_that_is_no_dialect(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("other", "protocols.rsu.dialects.gantry_v3:B0", "etclane.dialects")
     monkeypatch.setattr(dialects, "entry_points", lambda **_: [point])
-    with pytest.raises(TypeError, match="is not a Dialect"):
+    with pytest.raises(DialectError, match="not a Dialect"):
         load("other")
 
 
@@ -134,12 +136,12 @@ def test_unknown_command(dialect: Dialect, command: str) -> None:
     ("dialect", "command", "allowed"),
     [
         (SOULIN, "B0", "27 bytes"),
-        (SOULIN, "B2", "33, 35, 6 bytes"),
+        (SOULIN, "B2", "33, 35, 45, 6 bytes"),
         (SOULIN, "B3", "22, 6 bytes"),
         (SOULIN, "B4", "103, 6 bytes"),
         (SOULIN, "B5", "38, 6 bytes"),
         (SOULIN, "C0", "17 bytes"),
-        (SOULIN, "C1", "13 bytes"),
+        (SOULIN, "C1", "13, 5 bytes"),
         (SOULIN, "C2", "6, 5 bytes"),
         (SOULIN, "C4", "2 bytes"),
         (SOULIN, "4C", "2 bytes"),
@@ -266,8 +268,6 @@ COMMON: list[Order | Report] = [
     TagSeen(replace(TAG, locked=True)),
     TagSeen(replace(TAG, removed=True)),
     TagSeen(replace(TAG, low_battery=True)),
-    RESULT,
-    replace(RESULT, at=None),
     Failed(OBU, 0xB2, 1),
     Failed(OBU, 0xB3, 4),
     Failed(OBU, 0xB4, 8),
@@ -281,6 +281,10 @@ SAID: list[tuple[Dialect, Order | Report]] = [
     (SOULIN, Status(0, ("013700047270",), None, 0x0D, "0001")),
     (SOULIN, Status(1, ("013700047270", "013700047271"), None, 0x0D, "0001")),
     (SOULIN, Status(3, (), None, 0x0D, "0001")),
+    # Its B5 names no algorithm, and has a number for a balance that could not be read.
+    (SOULIN, replace(RESULT, algorithm=None)),
+    (SOULIN, replace(RESULT, algorithm=None, at=None)),
+    (SOULIN, replace(RESULT, algorithm=None, balance=None)),
     (SOULIN, Contents(OBU, CAR, None)),
     (SOULIN, Contents(OBU, TRUCK, None)),
     (SOULIN, Contents(OBU, None, CARD)),
@@ -291,7 +295,10 @@ SAID: list[tuple[Dialect, Order | Report]] = [
     (WANJI, Status(1, ("01370004727f", "01370004727e"), authorised=False, maker=8, version="2009", slots=(1, 2))),
     (WANJI, Contents(OBU, CAR, CARD)),
     (WANJI, Contents(OBU, TRUCK, CARD)),
+    (WANJI, RESULT),
+    (WANJI, replace(RESULT, at=None)),
     (WANJI, replace(RESULT, algorithm=4)),
+    (WANJI, replace(RESULT, balance=0xFFFFFFFF)),  # a credit card's counter may be so high
 ]
 
 
@@ -447,8 +454,9 @@ def test_heartbeats(dialect: Dialect, data: str, fault: int) -> None:
     assert said(dialect, data) == (Heartbeat(fault),)
 
 
-def test_all_f_is_a_tag_in_wanji() -> None:
-    assert said(WANJI, "b2ffffffff80") == (Failed("ffffffff", 0xB2, 0x80),)
+@pytest.mark.parametrize("name", [name for name in names() if name != "genvict"])  # its B2 has no OBUID
+def test_no_tag_has_an_address_of_all_f(name: str) -> None:
+    assert said(load(name), "b2ffffffff80") == (Heartbeat(0),)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from protocols.dsrc.equipment import (
     TransferAnswer,
     TransferRequest,
     cipher_text,
+    read_secured,
 )
 from protocols.dsrc.exchange import LIMIT, Content, Exchange
 from protocols.errors import MessageError
@@ -128,6 +129,36 @@ def test_cipher_that_is_too_short_says_so() -> None:
         cipher_text(GetSecureAnswer.fill({"cipher": bytes(72), "authenticator": "00" * 8}), 79, 8)
 
 
+SECURED = bytes.fromhex("9118011501")
+
+
+@pytest.mark.parametrize("authenticator", [b"", b"\xee" * 8], ids=["without", "with"])
+@pytest.mark.parametrize(
+    ("behind", "more", "remainder"),
+    [
+        ("", [], ""),
+        ("1234", [], "1234"),
+        ("91 18 01 1b 00", [SetMmiAnswer(0x91, 0x18, 1, 0x1B, 0)], ""),
+        ("91 18 01 1b 00 1234", [SetMmiAnswer(0x91, 0x18, 1, 0x1B, 0)], "1234"),
+    ],
+    ids=["alone", "wrong FCS", "another", "another and wrong FCS"],
+)
+def test_known_length_of_a_secured_file_leaves_what_follows(
+    authenticator: bytes, behind: str, more: list[Pdu], remainder: str
+) -> None:
+    sent = SECURED + b"\xc0" * 72 + authenticator + b"\0"
+    pdus, rest = read_secured(sent + bytes.fromhex(behind), 59, 8)
+    answer = pdus[0]
+    assert isinstance(answer, GetSecureAnswer)
+    assert (answer.encode(), answer.status, list(pdus[1:]), rest.hex()) == (sent, 0, more, remainder)
+    assert cipher_text(answer, 59, 8) == b"\xc0" * 72
+
+
+def test_answer_shorter_than_asked_for_is_left_as_it_came() -> None:
+    sent = SECURED + bytes(30)
+    assert read_secured(sent, 59, 8) == ((GetSecureAnswer.decode(sent),), b"")
+
+
 # --- what frames carry ---------------------------------------------------------------------------------------
 
 ISSUED = bytes.fromhex(
@@ -187,9 +218,13 @@ def test_bst_that_does_not_fit_changes_nothing() -> None:
 def test_bst_says_where_system_information_ends_before_a_random_number_too() -> None:
     info = INFO + b"\x1d" + bytes(8) + b"\x28"
     raw = f"{TAG} c0 03 91 d0 00 01 c1 01 a0 27 {info.hex()} 1d {'07' * 8} 28 {ISSUED.hex()} {TAG} 302001"
-    [first, second] = heard(bst("20002b", len(info)), raw)
+    exchange = Exchange()
+    [first, second] = heard(bst("20002b", len(info)), raw, exchange=exchange)
     assert first.rest == info[27:]
     assert second.value == File0015.decode(ISSUED)
+    frame = link.decode(bytes.fromhex(raw))
+    assert exchange.exact(frame) != frame
+    assert exchange.exact(frame).encode() == frame.encode()
 
 
 def test_one_file_is_what_was_asked_for() -> None:
@@ -226,6 +261,12 @@ def test_files_that_look_like_nothing_stay_bytes() -> None:
         assert "cannot be told" in unknown.note
 
 
+def test_a_few_bytes_of_0015_cannot_rule_an_order_out() -> None:
+    icc = BALANCE + ISSUED[:8] + STATION
+    found = [name for name, _ in card(bst("b0 0004 0008 002b"), vst(icc))]
+    assert found == ["0002", "0015", "0019"]
+
+
 def test_plausible_twice_is_not_told() -> None:
     # Both ends look like a balance, and the middle like 0019 either way.
     icc = bytes.fromhex("aa290000") + b"\xaa" * 43
@@ -259,6 +300,13 @@ def test_commands_of_a_request() -> None:
     ]
 
 
+def test_commands_of_a_psam_are_none_of_a_card() -> None:
+    frame = f"{TAG} 40 77 91 05 01 03 18 01 02 05 00b0960006 05 00b095000e"
+    assert [content.name for content in heard(frame)] == ["read-binary", "read-0015"]
+    elsewhere = frame.replace("18 01 02", "18 02 02")
+    assert [content.name for content in heard(elsewhere)] == ["psam-terminal", "psam-info"]
+
+
 def test_answers_are_read_with_their_request() -> None:
     first, second = heard(ASK, TELL)
     assert first == Content(0, "apdus[0]", "balance", Answer(File0002(888718), 0x9000))
@@ -279,6 +327,17 @@ def test_answer_without_its_request_stays_bytes(before: list[str]) -> None:
     contents = heard(*before, TELL)
     assert [content.value for content in contents] == [bytes.fromhex("000d8f8e9000"), bytes.fromhex("6a83")]
     assert all("its command was not seen" in content.note for content in contents)
+
+
+def test_lengths_that_a_frame_does_not_tell_are_those_of_its_request() -> None:
+    exchange = Exchange()
+    heard(SECURE, exchange=exchange)
+    answer = link.decode(bytes.fromhex(sealed() + "91 18 01 1b 00"))
+    exact = exchange.exact(answer)
+    assert [type(pdu) for pdu in exact.pdus] == [GetSecureAnswer, SetMmiAnswer]
+    assert exact.encode() == answer.encode()
+    assert exchange.exact(exact) == exact
+    assert [type(pdu) for pdu in Exchange().exact(answer).pdus] == [GetSecureAnswer]
 
 
 def test_repeated_answer_is_read_again() -> None:

@@ -403,7 +403,9 @@ def test_bytes_by_hand_are_read_and_made(name: str, table: str, wire: str, shown
 
 @EVERY_DIALECT
 def test_every_table_has_its_bytes_by_hand(name: str) -> None:
-    assert {table.__name__ for table in load(name).tables} == {row[0] for row in GOLDEN[name]} | {*SHORT}
+    # The other lengths of B2 are heard by all, and have their bytes where they are said.
+    every_b2 = {"B2", "B2Typed", "B2Long"}
+    assert {table.__name__ for table in load(name).tables} == {row[0] for row in GOLDEN[name]} | {*SHORT} | every_b2
 
 
 @EVERY_DIALECT
@@ -418,10 +420,10 @@ def test_a_frame_may_end_after_its_error(name: str, command: str) -> None:
 
 # Bytes before BCC, RSCTL counted, as rsu-protocol states them.
 LENGTHS = {
-    "beijing": "B0 28, B2 7 34 36, B3 7 23, B4 7 100 104, B5 7 39, C0 18, C1 14, C2 7, C3 61, C6 65, 4C 3",
-    "bcc2019": "B0 24, B2 7 46, B3 7 86, B5 7 35, C0 22, C1 6, C2 7, 4C 3",
-    "yunnan": "B0 27, B2 7 46, B3 7 66, B4 7 107, B5 7 39, C0 18, C1 6, C2 6, C3 53, C6 57",
-    "jiangsu": "B0 21, B2 7 46, B3 7 66, B4 7 97, B5 7 33, C0 17, C1 6, C2 7, C3 53, C6 57",
+    "beijing": "B0 28, B2 7 34 36 46, B3 7 23, B4 7 100 104, B5 7 39, C0 18, C1 14, C2 7, C3 61, C6 65, 4C 3",
+    "bcc2019": "B0 24, B2 7 34 36 46, B3 7 86, B5 7 35, C0 22, C1 6, C2 7, 4C 3",
+    "yunnan": "B0 27, B2 7 34 36 46, B3 7 66, B4 7 107, B5 7 39, C0 18, C1 6, C2 6, C3 53, C6 57",
+    "jiangsu": "B0 21, B2 7 34 36 46, B3 7 66, B4 7 97, B5 7 33, C0 17, C1 6, C2 7, C3 53, C6 57",
 }
 
 
@@ -552,7 +554,7 @@ def card(station: str) -> Card:
     )
 
 
-def result(terminal: str, algorithm: int = 0) -> Result:
+def result(terminal: str, algorithm: int | None = None) -> Result:
     return Result(OBU, terminal, 0x101, 0x6F, "72181894", 9, algorithm, AT, 9600)
 
 
@@ -579,7 +581,7 @@ MEANT: dict[tuple[str, str], Report] = {
     ("bcc2019", "B5"): result("", algorithm=4),
     ("yunnan", "B5"): result("990100000001"),
     ("jiangsu", "B5"): result(""),
-    ("bcc2019", "BD"): PsamAsks(0, 1, "", "99010000000000000042", 5, 0, "99010001", RANDOM),
+    ("bcc2019", "BD"): PsamAsks(0, 1, "", "99010000000000000042", 5, None, "99010001", RANDOM),
     ("bcc2019", "BF"): PsamAnswered(0, "9000"),
 }
 
@@ -724,7 +726,7 @@ TRUCK: list[tuple[str, str, int, dict[str, Any]]] = [
         {**TRUCK_HEAD, **CARD_46, "station": FILE_0019, "marks": "07" * 24, "balance": 10_000},
     ),
     ("TruckE4", f"e4 {OBU} 00 {FILE_0015} 000000", 57, {**TRUCK_HEAD, **CARD_46}),
-    ("TruckB9", "b9 00 02 0001 0003", 12, {"status": 0, "queued": 2, "pre_read": "0001", "trades": "0003"}),
+    ("TruckB9", "b9 00 02 01 03", 10, {"status": 0, "queued": 2, "pre_read": "01", "trades": "03"}),
 ]
 
 
@@ -747,7 +749,7 @@ def test_a_truck_frame_is_shown_and_means_nothing(
 FRAMES = Path(__file__).parents[1] / "golden" / "rsu-frames.tsv"
 READ_BY = {
     "B0": "soulin beijing",  # equal length; who made it stands in one byte or two
-    "B2": "soulin beijing",
+    "B2": "soulin beijing bcc2019 yunnan jiangsu",
     "B3": "soulin beijing",
     "B4": "soulin beijing",
     "B5": "soulin beijing yunnan",  # bytes are read, in Yunnan's order they mean nonsense

@@ -145,7 +145,8 @@ def test_an_exit_debits_once_and_proves_it(name: str) -> None:
     lane.drive_in(tag)
     (done,) = lane.of(DebitDone)
     (bought,) = tag.purchases
-    proof = DebitProof(TERMINAL, bought.terminal_serial, 1, bought.tac, 9, 0, WALL, 10_000 - DEBIT_FEN)
+    algorithm = 0 if name == "bcc2019" else None  # the other B5s do not tell
+    proof = DebitProof(TERMINAL, bought.terminal_serial, 1, bought.tac, 9, algorithm, WALL, 10_000 - DEBIT_FEN)
     assert done == DebitDone("east", "i-1", proof)
     assert (bought.fen, bought.at) == (DEBIT_FEN, WALL)
     stages = ["<b2", ">c1", "<b3", ">c1", "<b4", ">c6", "<b5", ">c1"]
@@ -255,7 +256,7 @@ def test_bcc2019_has_its_psam_authorised_by_cd_and_cf_before_it_searches() -> No
     said, _ = hear("b0 00 01 05 01 990100000001 00 46 012001 2001 0000000000")
     assert said == ["cd01"]
     said, told = hear("bd 00 99010000000000000042 05 99010001 8877665544332211")
-    wanted = PsamWanted("east", "990100000001", "99010000000000000042", 5, 0, "99010001", "8877665544332211")
+    wanted = PsamWanted("east", "990100000001", "99010000000000000042", 5, None, "99010001", "8877665544332211")
     assert (said, told) == ([], [wanted])
     said, _ = take(AuthorisePsam("east", "8877665544332211", "1122334455667788"))
     assert said == ["cf01" + "1122334455667788"]

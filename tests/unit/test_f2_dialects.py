@@ -346,7 +346,7 @@ def test_which_psams_are_not_authorised_survives() -> None:
 
 # --- the frames of the reference -----------------------------------------------------------------------------
 
-BY_A_LANE_TOO = {"B2 heartbeat", "C1", "C2 short", "C4", "C4 off"}
+BY_A_LANE_TOO = {"B1", "B2 heartbeat", "C1", "C2 short", "C4", "C4 off"}
 
 
 def rows() -> list[dict[str, str]]:
@@ -397,9 +397,9 @@ class Talk:
         self.said: list[Word] = []
         self.take(Connected())
 
-    def _note(self, direction: str, data: bytes) -> None:
+    def _note(self, direction: str, frame: Frame) -> None:
         if direction == "<":
-            self.said += self.dialect.hear(self.dialect.decode(data))
+            self.said += self.dialect.hear(self.dialect.decode(frame.data))
 
     def take(self, what: ReaderInput) -> None:
         inputs = deque([what])

@@ -275,7 +275,7 @@ def test_a_debit_waits_for_its_intent() -> None:
     lane, actions = take(EXIT, READY, FACTS, READ)
     order = Debit("rsu2", 7, "b-1", TAG.obu_id, 1500, AT.replace(microsecond=0), STAY.entered)
     assert actions == [Record(intended()), Do(order, after=intended())]
-    assert lane == replace(READY, phase=DEBITING)
+    assert lane == replace(READY, phase=DEBITING, debited_at=AT.replace(microsecond=0))
 
 
 def test_what_is_paid_already_is_not_debited_again() -> None:
@@ -395,6 +395,15 @@ def test_an_outcome_against_the_record_is_for_a_person(intent: Intent | None, al
     assert take(EXIT, READY, facts, DONE) == (READY, [Record(Alarm(alarm, SERIALS))] if alarm else [])
     assert take(EXIT, READY, facts, UNKNOWN) == (READY, [])
     assert take(EXIT, READY, facts, NOT_SENT) == (READY, [])
+
+
+@pytest.mark.parametrize(("last", "at"), [(None, 0), (-1, 0), (0, 1), (2, 3), (60, 0)])
+def test_no_two_debits_of_a_lane_have_the_same_second(last: int | None, at: int) -> None:
+    now = AT.replace(microsecond=0)
+    before = None if last is None else now + timedelta(seconds=last)  # a clock that was set back is followed
+    lane, actions = take(EXIT, replace(READY, debited_at=before), FACTS, READ)
+    (order,) = [action.order for action in actions if isinstance(action, Do) and isinstance(action.order, Debit)]
+    assert order.at == lane.debited_at == now + timedelta(seconds=at)
 
 
 # --- evidence, and policy where there is none --------------------------------------------------------------

@@ -193,9 +193,19 @@ INTACT = section("<") + port("<")
     ],
 )
 def test_what_is_broken_is_named_with_its_place(data: bytes, offset: int, reason: str) -> None:
-    with pytest.raises(CaptureError, match=reason) as caught:
+    with pytest.raises(CaptureError, match=rf"^(不是 pcapng|抓包损坏，).* / .*{reason}") as caught:
         read(data)
     assert caught.value.offset == offset
+    # That something is wrong at the very first byte says nothing.
+    assert str(caught.value).endswith(f" (第 {offset} 字节 / at byte {offset})") is (offset > 0)
+
+
+def test_a_classic_capture_is_to_be_saved_anew() -> None:
+    with pytest.raises(CaptureError) as caught:
+        read(b"\xd4\xc3\xb2\xa1" + bytes(20))
+    assert str(caught.value) == (
+        "不是 pcapng，请在 Wireshark 中另存为 pcapng / not a pcapng file; save it as pcapng in Wireshark"
+    )
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ def test_a_wrong_answer_uses_the_challenge_up() -> None:
         ("0084000008", "0082004208" + "00" * 8, "9403"),
         ("0084000008", "0082004104" + "00" * 4, "6700"),
         ("00840000", "0082004108" + "00" * 8, "6985"),
+        ("00840000081122334455667788" + "08", "0082004108" + "00" * 8, "6985"),
     ],
 )
 def test_other_authorisations_are_refused(challenge: str, answer: str, refused: str) -> None:
@@ -240,6 +241,12 @@ def test_a_new_selection_ends_a_purchase() -> None:
         ("805c000204", "6d00"),
         ("00e4000000", "6d00"),
         ("90b0960006", "6e00"),
+        ("00840000081122334455667788" + "08", "6700"),
+        ("00a4040002df01", "6b00"),
+        ("0084010008", "6b00"),
+        ("0082014108" + "00" * 8, "6b00"),
+        ("801a580310" + "00" * 16, "6b00"),
+        ("8070010024" + "00" * 36, "6b00"),
     ],
 )
 def test_what_is_no_command_of_a_psam_gets_its_status_word(command: str, answer: str) -> None:

@@ -1,6 +1,6 @@
 """Whose event it is, what goes with it, and what concerns two lanes at once."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -44,11 +44,12 @@ from gateway.ledger.entries import (
     Moment,
     PassageEnded,
     StayOpened,
+    canonical,
     chained,
     draft_of,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
-from gateway.site import Site, SiteRules, gather
+from gateway.site import STRANGE_KEPT, Site, SiteRules, gather
 from gateway.tariff.engine import quote
 from gateway.tariff.rules import Ladder, PriceClass, Tariff
 from protocols.obu.values import CREDIT, Card, Tag, Vehicle
@@ -316,13 +317,32 @@ def test_a_device_without_a_lane_is_authorised_for_the_site() -> None:
 
 def test_an_order_of_a_platform_goes_to_its_device() -> None:
     order = AuthorisePsam("rsu1", RANDOM, "00" * 8)
-    assert secured(Remote()).obey(order) == [("in1", Do(order))]
+    assert secured(Remote()).obey(order, NOW) == [("in1", Do(order))]
 
 
 def test_an_order_for_a_device_that_is_not_here_is_recorded() -> None:
     order = AuthorisePsam("rsu9", RANDOM, "00" * 8)
     detail = f"rsu9: authorise_psam for {RANDOM}"
-    assert secured(Remote()).obey(order) == [("", Record(Alarm("order for a device that is not here", detail)))]
+    assert secured(Remote()).obey(order, NOW) == [
+        ("", Record(Alarm("order for a device that is not here", detail)))
+    ]
+
+
+def test_such_orders_are_recorded_once_an_hour_for_each_device_and_for_so_many_devices() -> None:
+    site = secured(Remote())
+
+    def told(device: str, after: float) -> bool:
+        return site.obey(AuthorisePsam(device, RANDOM, "00" * 8), replace(NOW, mono=1000.0 + after)) != []
+
+    assert [told("rsu9", after) for after in (0, 1, 3599, 3600, 3601, 7199)] == [
+        True,
+        *[False] * 2,
+        True,
+        *[False] * 2,
+    ]
+    assert sum(told(f"rsu{number}", 7199) for number in range(100, 400)) == STRANGE_KEPT - 1
+    assert len(site._strange) == STRANGE_KEPT
+    assert told("rsu999", 7199 + 3600)
 
 
 # --- boxes -------------------------------------------------------------------------------------------------
@@ -359,6 +379,23 @@ PROVEN = {
 }
 
 
+BOOKED = BoxTraded(
+    device="box1",
+    intent="i1",
+    result=0,
+    obu_id="5a000001",
+    card=CARD.number,
+    plate="测A12345",
+    color=1,
+    vehicle_class=1,
+    fen=500,
+    balance_before=10_000,
+    balance_after=9500,
+    entered="",
+    proof=PROVEN,
+)
+
+
 @pytest.mark.parametrize(
     ("event", "body"),
     [
@@ -371,23 +408,10 @@ PROVEN = {
         ),
         (box.BoxDebitEnded("box1", "i1", "not made", "why"), BoxDebitEnded("box1", "i1", "not made", "why")),
         (box.BoxRefused("box1", "E6", "why"), Alarm("a box got no answer", "box1: E6: why")),
+        (TRADED, BOOKED),
         (
-            TRADED,
-            BoxTraded(
-                device="box1",
-                intent="i1",
-                result=0,
-                obu_id="5a000001",
-                card=CARD.number,
-                plate="测A12345",
-                color=1,
-                vehicle_class=1,
-                fen=500,
-                balance_before=10_000,
-                balance_after=9500,
-                entered="",
-                proof=PROVEN,
-            ),
+            box.BoxTradeDoubted("box1", "t", "why", TRADED),
+            Alarm("a trade record of a box is no outcome", f"box1: why: {canonical(asdict(BOOKED))}"),
         ),
     ],
 )

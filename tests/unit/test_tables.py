@@ -1,6 +1,10 @@
 """The pages of field tables: made from the tables, and as they are committed."""
 
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +19,16 @@ def test_the_committed_pages_are_those_that_the_tables_make() -> None:
     committed = {path.name: path.read_text(encoding="utf-8") for path in DIRECTORY.glob("*.md")}
     stale = sorted(name for name in PAGES.keys() | committed.keys() if committed.get(name) != PAGES.get(name))
     assert stale == [], "run `make docs`"
+
+
+def test_without_a_checkout_nothing_is_written(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    for name in ("__init__.py", "tables.py"):
+        shutil.copy(DIRECTORY.parent.parent / "tools" / name, tmp_path / "tools")
+    command = [sys.executable, "-B", "-m", "tools.tables"]
+    done = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=30)
+    assert (done.returncode, done.stderr) == (1, "请在源码目录运行 / run it in a checkout\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["tools"]
 
 
 @pytest.mark.parametrize("name", names())

@@ -377,8 +377,11 @@ def test_skipped_lines_are_counted_and_said() -> None:
     ("line", "why"),
     [
         ("send: ffff80c05", "半个字节 / half a byte: ffff80c05 有 9 位 / has 9 digits"),
-        ("send: FF FF 8", "half a byte: 8 "),
-        ("send: FF,FF,8", "half a byte: 8 "),
+        ("send: FF FF 8", "最后一个字节缺一半：8 / the last byte lacks a digit: 8"),
+        ("send: FF,FF,8", "the last byte lacks a digit: 8"),
+        ("send: FF F 8", "half a byte: F "),
+        ("2020-08-28 17:16:34 send: FF FF 00 0", "最后一个字节缺一半：0"),
+        ("2020-08-28 17:16:34 send: FF FF 00 0G 11", "数据中有非十六进制字符 / not hex: 0G$"),
         ("send: 0xFF 0xF 0x80", "half a byte: F "),
         ("send: ffff80c05f493bf2020082817163203020a000284f0", "half a byte: ffff80c0…84f0 有 43 位"),
         ("send: FF FF 80 C0 5G 00", "数据中有非十六进制字符 / not hex: 5G"),
@@ -392,7 +395,7 @@ def test_skipped_lines_are_counted_and_said() -> None:
         ("TX,FF,FF,80", "几段同样长"),
         ("TX,55,55", "几段同样长"),
         ("TX: FF,FF,FF,5G", "几段同样长"),
-        ("TX: FF:FF:80:C0:5G", "not hex: :5G"),
+        ("TX: FF:FF:80:C0:5G", "not hex: 5G"),
         ("TX: FF 80 C0 C1 Fg", "not hex: Fg"),
         ("recv B2 FF FF 08 B2", "帧名还是数据.* B2 FF FF 08"),
         ("send C1 FFFF81C1", "各组长度不一"),
@@ -403,7 +406,15 @@ def test_skipped_lines_are_counted_and_said() -> None:
         ("TX FF_FF_80", "write these bytes with spaces"),
         ("TX FF/FF/80", "write these bytes with spaces"),
         ("TX 255 255 128", "half a byte: 255"),
-        ("TX: FF 5G 80", "hex runs into other characters: FF"),
+        ("TX: FF 5G 80", "not hex: 5G"),
+        ("RX 08-00-00-01-E0-77 00", "请用空格隔开"),
+        ("TX: ab:ab:cc:dd:ee:ff:01:02:03 04", "请用空格隔开"),
+        ("RX 0xFF,0xFF,0x00,0x08 0xB2", "分隔方式不一"),
+        ("10:11:12 RX FF,FF,00,08,B2 65 00", "parted in two ways"),
+        ("10:11:12 RX FF;FF;00;08;B2 65 00", "parted in two ways"),
+        ("10:11:12 RX FF FF 00,08,B2", "parted in two ways"),
+        ("TX obu 0800000a FF FF 80 C0", "各组长度不一"),
+        ("TX " + "FF" * 40_000, "80003 个字符，太长"),
     ],
 )
 def test_unclear_hex_is_a_problem(line: str, why: str) -> None:
@@ -415,7 +426,7 @@ def test_groups_of_words_may_end_in_a_shorter_one() -> None:
 
 
 def test_of_several_pieces_the_longest_is_taken_and_said() -> None:
-    found = read("1598606194 发送c1指令：ffff82c16a81353e， 标签 obuid = 6a81353e", "1598606194 TX,FFFF80,26")
+    found = read("1598606194 发送c1指令：ffff82c16a81353e， 标签 mac = 6a81353e", "1598606194 TX,FFFF80,26")
     assert [packet.data.hex() for packet in found.packets] == ["ffff82c16a81353e", "ffff80"]
     [note] = found.notes
     assert note.startswith(
@@ -440,6 +451,64 @@ def test_name_or_length_before_the_hex_is_no_part_of_it(line: str) -> None:
 def test_row_number_is_no_piece_of_hex() -> None:
     found = read("12  2020-08-28 17:16:34Z  TX  FF", "13,1598606194,RX,FE")
     assert ([packet.data for packet in found.packets], found.notes) == ([b"\xff", b"\xfe"], ())
+
+
+@pytest.mark.parametrize(
+    ("line", "data"),
+    [
+        ("10:11:12 发送 08000001400399600100 OK", "08000001400399600100"),
+        ("10:11:12 发送 08000001400399600100", "08000001400399600100"),
+        ("10:11:12 RX: 08000001400399", "08000001400399"),
+        ("10:11:12 RX: 08000001400399 (7 bytes, ok)", "08000001400399"),
+    ],
+)
+def test_a_frame_of_digits_alone_is_hex(line: str, data: str) -> None:
+    assert one(line).data.hex() == data
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "发送 080000014003 OK",
+        "发送 0800000140039 OK",
+        "发送 080000014003996 OK",
+        "发送 20200828171634 OK",
+        "发送成功 card 3701012345678901 ok",
+    ],
+)
+def test_a_number_is_no_frame(line: str) -> None:
+    assert skipped(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "data"),
+    [
+        ("10:11:12 TX OBU=0800000A data=9000", "9000"),
+        ("10:11:12 TX obu_id 0800000a, FF FF 80 C0", "ffff80c0"),
+        ("10:11:12 TX obu: FFFF80C0", "ffff80c0"),
+        ("10:11:12 TX obu: 0800000140037e", "0800000140037e"),
+    ],
+)
+def test_the_address_of_a_tag_is_beside_the_point(line: str, data: str) -> None:
+    found = read(line)
+    assert ([packet.data.hex() for packet in found.packets], found.problems) == ([data], ())
+    assert not any("several pieces" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    "line", ["TX obu 0800000a 超时 / timeout", "send to OBU=0800000A failed", "TX OBU:0800000a"]
+)
+def test_the_address_of_a_tag_alone_is_no_frame(line: str) -> None:
+    assert skipped(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["ab{}x", "len{}x", "x{}x", "发送{}x", "send: obu{}x", "send: {}ab"], ids=lambda line: line.format("_")
+)
+@pytest.mark.parametrize("filling", [" ", "\v", ",", "-", ":", "[", "= ", "1 g ", "ab,"], ids=repr)
+def test_no_line_takes_long(line: str, filling: str) -> None:
+    found = read(line.format(filling * (60_000 // len(filling))), outbound=True)
+    assert len(found.packets) + len(found.problems) + found.skipped == 1
 
 
 def test_the_same_piece_twice_is_one() -> None:

@@ -27,7 +27,7 @@ from protocols.rsu.messages import (
     Status,
     unix_utc,
 )
-from protocols.rsu.tables import BD, C2, OBU_ID, SHORT, B2Long, C1Bare, StatusTable, Switch4C
+from protocols.rsu.tables import B2, BD, C2, OBU_ID, SHORT, B2Long, B2Typed, C1Bare, StatusTable, Switch4C
 from protocols.rsu.translate import NO_OBU
 
 # --- antenna to PC -----------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ class D9(Message, command=0xD9, title="读工作参数 / read working parameters
 DIALECT = Dialect(
     name="bcc2019",
     framing=F1,
-    from_antenna=(B0, B2Long, B3, B4, B4Ef04, B5, B8, B9, BA, BD, BF, *SHORT),
+    from_antenna=(B0, B2Long, B2, B2Typed, B3, B4, B4Ef04, B5, B8, B9, BA, BD, BF, *SHORT),
     from_pc=(C0, C1Bare, C2, Switch4C, C6, C8, C8Address, C9, AB, CD, CF, D1, D2, D8, D9),
     unix=unix_utc,  # the C0 that the firmware starts with says the same moment in UTC and in BCD [1: LEIZI]
     station_from=3,
@@ -252,6 +252,8 @@ DIALECT = Dialect(
     # The firmware's own (2.3 [1]); besides, a heartbeat has 88, and the B5 that answers C8 has 68 [recorded].
     sequences={0xB0: 0x08, 0xB2: 0x18, 0xB3: 0x28, 0xB4: 0x48, 0xB5: 0x58, 0xB9: 0x68, 0xBD: 0x78, 0xBF: 0x88},
     codes={  # rsu-protocol 4 [1: LEIZI]
+        (0xB0, 0x01): "PSAM reset failed",
+        (0xB0, 0x03): "PSAM reading failed",
         (0xB3, 0x04): "no DSRC answer",
         (0xB3, 0x06): "decryption failed",
         (0xB3, 0x2E): "PSAM not authorised",
@@ -269,8 +271,8 @@ DIALECT = Dialect(
         (0xB5, 0x23): "EF04: writing failed",
         (0xB5, 0x35): "TAC again: no data",
         (0xB5, 0x36): "TAC again: failed",
-        (0xB9, 0x08): "no DSRC answer",
-        (0xB9, 0x23): "EF04: writing failed",
+        (0xBD, 0x01): "random failed",
+        (0xBD, 0x02): "area code failed",
     },
     # The card was told to pay, and what it said was lost or did not verify; the other codes come before that.
     doubtful=frozenset({0x16, 0x19}),

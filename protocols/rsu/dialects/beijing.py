@@ -19,7 +19,7 @@ from protocols.rsu.dialects.soulin import C0
 from protocols.rsu.framing import F1
 from protocols.rsu.message import Message
 from protocols.rsu.messages import Antenna, Contents, GoOn, Purchase, Status, unix_local
-from protocols.rsu.tables import B2, B3, B5, C1, C2, OBU_ID, SHORT, B2Typed, B4Head, StatusTable, Switch4C
+from protocols.rsu.tables import B2, B3, B5, C1, C2, OBU_ID, SHORT, B2Long, B2Typed, B4Head, StatusTable, Switch4C
 from protocols.rsu.translate import NO_OBU
 
 OLD_STATION_SIZE = 39
@@ -53,7 +53,7 @@ class B1(Message, command=0xB1, title="线圈状态 / coil state"):
 
 @record
 class B4(B4Head, command=0xB4, title="卡片信息 / card info", means=Contents):
-    """Card, with 39 bytes of 0019 [2+: BJFW, LIPKU]."""
+    """Card, with 39 bytes of 0019 [1 each: BJFW, LIPKU]."""
 
     station: bytes = wire(Raw(OLD_STATION_SIZE), "0019 without its last 4 bytes")
 
@@ -120,11 +120,11 @@ class C7(Message, command=0xC7, title="异常处理 / exception handling"):
 DIALECT = Dialect(
     name="beijing",
     framing=F1,
-    from_antenna=(B0, B1, B2, B2Typed, B3, B4, B4Whole, B5, *SHORT),
+    from_antenna=(B0, B1, B2, B2Typed, B2Long, B3, B4, B4Whole, B5, *SHORT),
     from_pc=(C0, C1, C2, C3, Switch4C, C6, C7),  # LIPKU's 4C: 1 far antenna, 2 near antenna [1]
     unix=unix_local,  # KT, as captured from soulin [cap]; LIPKU writes true UTC [1]: B5's WrFileTime shows which
     station_from=3,
-    # KT and LIPKU: some models search after C1 with OBUID 0, others after 4C; both tolerate the other (2.4 [2+]).
+    # Some models search after C1 with OBUID 0, others after 4C (11.1 [2+]); that both take the other too is [inf].
     starting=(GoOn(NO_OBU, "0" * 16), Antenna(on=True)),
     stages=(frozenset({"vehicle"}), frozenset({"card"})),
     trade_window=1.0,  # LEIZI drops the tag after some 1.1 s without an order [1]

@@ -62,6 +62,8 @@ CPC = 3
 """DeviceType of a motorway pass card (rsu-protocol 7 [2+])."""
 PURCHASE_ONLY = 2
 """TradeType of C6: EF04 is not written (rsu-protocol 6 [1: CGT])."""
+CARD_WITHOUT_EF04 = 0x13
+"""ErrorCode of a B4 whose card was read, EF04 not (rsu-protocol 7.1 [1: CGT])."""
 EXTERNAL_AUTHENTICATE = "0082004108"
 """Head of the APDU that gives a PSAM its 8-byte MAC (gbt20851 4.3 [2+])."""
 
@@ -184,9 +186,9 @@ class B0(StatusTable, command=0xB0, title="设备状态 / device status", means=
         return tuple(psam.terminal for psam in self.psams)
 
     @property
-    def authorised(self) -> bool:
-        """Whether all its PSAMs are."""
-        return not any(psam.unauthorised for psam in self.psams)
+    def authorised(self) -> bool | None:
+        """Whether all its PSAMs are, None if there is none."""
+        return not any(psam.unauthorised for psam in self.psams) if self.psams else None
 
     @property
     def slots(self) -> tuple[int, ...]:
@@ -276,7 +278,7 @@ class B4Ef04(Message, command=0xB4, title="用户信息（含 EF04） / user inf
     """Vehicle and card, V3.4 and V3.5 [1: CGT]."""
 
     obu_id: str = wire(Hex(4), OBU_ID)
-    error: int = wire(U8, ERROR)
+    status: int = wire(U8, ERROR + "; 13h: card ok, EF04 failed")
     trade_type: int = wire(U8, "10h composite", idle=0x10)
     vehicle: PassengerFile | GoodsFile = wire(VehicleFile, "vehicle file")
     balance: int = wire(U32, "fen, unsigned; credit cards count down from a high value")
@@ -284,6 +286,11 @@ class B4Ef04(Message, command=0xB4, title="用户信息（含 EF04） / user inf
     card: File0015 = wire(Nested(File0015), "0015")
     card_rest: str = wire(Hex(7), "bytes 43-49 of 0015; 0")
     station: bytes = wire(Raw(STATION_SIZE), "0019, zeros when absent")
+
+    @property
+    def error(self) -> int:
+        """Why there is no card, 0 if there is one: nothing is wanted of EF04 (that all else is there is [inf])."""
+        return 0 if self.status == CARD_WITHOUT_EF04 else self.status
 
 
 # What a CPC card's B4 and B5 hold is not known, and it holds nothing that could be debited. They are shown, and say
@@ -679,7 +686,7 @@ DIALECT = Dialect(
     unix=unix_utc,  # [cap]
     lane_modes=(0x12, 0x13),  # province entry and exit (CGT); Wanji parking: entry and exit
     channel_1=1,
-    factor=whole,
+    factor=whole,  # HZYW-B and CRAZY-W; CGT's one sample has 4 bytes twice, whatever its issuer was [2+]
     starting=(Antenna(on=True),),
     stages=(frozenset({"vehicle", "card"}),),
     trade_window=1.0,  # not stated for F2; LEIZI's F1 value [1], [inf]
@@ -689,5 +696,6 @@ DIALECT = Dialect(
     # the tag in its trade; that this is safe while deciding is [inf], so a reader's `holding` option can refuse it.
     holding=Holding.RESEND,
     codes=CODES,
-    doubtful=frozenset({0x01, 0x02, 0x07, 0x08}),  # 01: "outcome unknown: try C8" (7.1 [1]); 02, 07, 08 [inf]
+    # 01 "outcome unknown: try C8", 14 "EF04 failed, purchase ok" (7.1 [1]); that 02, 07, 08 come so late is [inf].
+    doubtful=frozenset({0x01, 0x02, 0x07, 0x08, 0x14}),
 )

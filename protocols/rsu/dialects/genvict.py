@@ -260,5 +260,15 @@ DIALECT = Dialect(
     silence=300.0,  # how often B2 comes is not stated; the parking program restarts a silent antenna after that [1]
     heartbeat_answer=None,
     reread=20.0,  # in normal work mode [1]
+    codes={  # rsu-protocol 9 [1]
+        (0xB0, 0x02): "PSAM init failed or no PSAM",
+        (0xB2, 0x01): "RF init failed",
+        (0xB2, 0x02): "PSAM",
+        (0xB5, 0x01): "communication timeout",
+        (0xB5, 0x02): "no card",
+        (0xB5, 0x03): "data abnormal",
+        (0xB5, 0x04): "OBU error",
+        (0xB5, 0x05): "card error",
+    },
     holding=Holding.NONE,
 )

@@ -14,11 +14,13 @@ from protocols.rsu.framing import F1_SINGLE
 from protocols.rsu.message import Message
 from protocols.rsu.messages import Contents, GoOn, Init, Result, Status, unix_utc
 from protocols.rsu.tables import (
+    B2,
     C2,
     ERROR,
     OBU_ID,
     SHORT,
     B2Long,
+    B2Typed,
     B3Extended,
     B7Records,
     C1Bare,
@@ -89,7 +91,7 @@ class C0(Message, command=0xC0, title="初始化 / initialise", means=Init):
 DIALECT = Dialect(
     name="jiangsu",
     framing=F1_SINGLE,
-    from_antenna=(B0, B2Long, B3Extended, B4, B5, B7Records, *SHORT),
+    from_antenna=(B0, B2Long, B2, B2Typed, B3Extended, B4, B5, B7Records, *SHORT),
     from_pc=(C0, C1Bare, C2, C3Station40, C6Station40, C7Records),
     unix=unix_utc,  # not stated; the air is in UTC, and so is the other firmware with these forms [inf]
     station_from=3,

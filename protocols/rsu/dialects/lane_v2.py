@@ -14,7 +14,7 @@ from typing import Any
 from protocols.codec import U8, U16, U32, Entries, Filling, Hex, Nested, Raw, Record, Rest, Sized, record, wire
 from protocols.obu.files import STATION_SIZE, File0015, GoodsFile, PassengerFile, VehicleFile, VehicleFile59
 from protocols.rsu.dialect import Dialect, Holding
-from protocols.rsu.dialects.gantry_v3 import EF04_SIZE, flags_of
+from protocols.rsu.dialects.gantry_v3 import B1, EF04_SIZE, flags_of
 from protocols.rsu.framing import F2
 from protocols.rsu.message import Message
 from protocols.rsu.messages import Contents, FetchTac, GoOn, Init, Purchase, Result, Status, TagSeen, unix_utc
@@ -309,7 +309,7 @@ class CE(Message, command=0xCE, title="设置信标号 / set BeaconID"):
 DIALECT = Dialect(
     name="lane-v2",
     framing=F2,
-    from_antenna=(B0, B2Typed, B2Fj, B3Truck, B3, B4, B4Bare, B4Ef04, B5, B8, B8Short, *SHORT, B9, BD, BE, D0),
+    from_antenna=(B0, B2Typed, B2Fj, B3Truck, B3, B4, B4Bare, B4Ef04, B5, B8, B8Short, *SHORT, B1, B9, BD, BE, D0),
     from_pc=(C0, C0Ws, C1, C2, C4, C6, C6Ws, C6WsEf04, C8, C9, CD, CE),
     unix=unix_utc,  # F2 [cap for HZYW]
     lane_modes=(3, 4),  # lane programs

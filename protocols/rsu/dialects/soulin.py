@@ -23,13 +23,14 @@ from protocols.rsu.tables import (
     ERROR,
     OBU_ID,
     SHORT,
+    B2Long,
     B2Typed,
     B4Head,
+    C1Bare,
     C2Bare,
     StatusTable,
     Switch4C,
 )
-from protocols.rsu.translate import NO_OBU
 
 # --- antenna to PC -----------------------------------------------------------------------------------------
 
@@ -94,8 +95,8 @@ class TruckB9(Message, command=0xB9, title="货车车道队列 / queue of a truc
 
     status: int = wire(U8, "execution status")
     queued: int = wire(U8, "N1, tags pre-read")
-    pre_read: str = wire(Hex(2), "list of pre-read states")
-    trades: str = wire(Hex(2), "list of trade states")
+    pre_read: str = wire(Hex(1), "list of pre-read states")
+    trades: str = wire(Hex(1), "list of trade states")
 
 
 TRUCK = (D0, TruckD1, TruckD2, TruckE4, TruckB9)
@@ -132,11 +133,10 @@ class C6(Message, command=0xC6, title="扣费 / purchase", means=Purchase):
 DIALECT = Dialect(
     name="soulin",
     framing=F1,
-    from_antenna=(B0, B2, B2Typed, B3, B4, B5, *SHORT, *TRUCK),
-    from_pc=(C0, C1, C2, C2Bare, C4, Switch4C, C6),
+    from_antenna=(B0, B2, B2Typed, B2Long, B3, B4, B5, *SHORT, *TRUCK),
+    from_pc=(C0, C1, C1Bare, C2, C2Bare, C4, Switch4C, C6),
     unix=unix_local,  # [cap]: three captured values
     station_from=3,
-    heartbeat_obus=(NO_OBU, "ffffffff"),  # all F [1: CRAZY-S code, no captured bytes]
     starting=(Antenna(on=True),),  # CRAZY-S opens the antenna and never sends C1 with OBUID 0 [2+ with LIPKU]
     stages=(frozenset({"vehicle"}), frozenset({"card"})),
     trade_window=1.0,  # LEIZI drops the tag after some 1.1 s without an order [1]

@@ -15,10 +15,12 @@ from protocols.rsu.framing import F1
 from protocols.rsu.message import Message
 from protocols.rsu.messages import Contents, GoOn, Init, Result, Status, Stop, unix_2000
 from protocols.rsu.tables import (
+    B2,
     ERROR,
     OBU_ID,
     SHORT,
     B2Long,
+    B2Typed,
     B3Extended,
     B7Records,
     C1Bare,
@@ -134,7 +136,7 @@ class C9(Message, command=0xC9, title="取 TAC（双天线） / fetch TAC, two a
 DIALECT = Dialect(
     name="yunnan",
     framing=F1,
-    from_antenna=(B0, B2Long, B3Extended, B4, B5, B6, B7Records, *SHORT),
+    from_antenna=(B0, B2Long, B2, B2Typed, B3Extended, B4, B5, B6, B7Records, *SHORT),
     from_pc=(C0, C1Bare, C2Bare, C3Station40, C4, C5, C6Station40, C7Records, C8, C9),
     unix=unix_2000,  # [1]
     station_from=3,
