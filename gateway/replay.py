@@ -18,7 +18,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
-from drivers.ports import CloseBarrier, DeviceEvent, DeviceOrder, Instant, OpenBarrier, Show
+from drivers.ports import (
+    AuthorisePsam,
+    CloseBarrier,
+    DeviceEvent,
+    DeviceOrder,
+    Instant,
+    OpenBarrier,
+    PsamWanted,
+    Show,
+)
 from drivers.reader.session import ReaderInput, ReaderSession
 from gateway.config import Config
 from gateway.ledger.entries import Booted, Draft, Entry, Moment, StayImported
@@ -33,7 +42,18 @@ from protocols.pcapng import Interface, Packet
 from protocols.rsu import dialect
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.framing import Frame, Framer, Noise
-from protocols.rsu.messages import CHINA, Heartbeat, Init, Order, Report, Resend, Status, Stop, TagSeen
+from protocols.rsu.messages import (
+    CHINA,
+    Heartbeat,
+    Init,
+    Order,
+    PsamAuthorise,
+    Report,
+    Resend,
+    Status,
+    Stop,
+    TagSeen,
+)
 
 TIMES = range(7_258_118_400 * 1_000_000_000)
 """Nanoseconds since 1970 that can be when something was captured: up to the year 2200."""
@@ -113,6 +133,7 @@ class _Replay:
     start_ns: int
     lines: list[Line] = field(default_factory=list)
     ports: dict[str, _Port] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
     runner: Runner = field(init=False)
     now: Instant = field(init=False)
 
@@ -204,9 +225,17 @@ class _Replay:
     def _outbound(self, port: _Port, recorded: Words) -> None:
         if not recorded or port.diverged:
             return
+        self._obey(port, recorded)
         ours = port.said.popleft() if port.said else ()
         if _comparable(ours) != _comparable(recorded):
             self._diverge(port, ours, recorded)
+
+    def _obey(self, port: _Port, recorded: Words) -> None:
+        """A platform's order is not in the capture, what it made us say is: that is the order once more."""
+        random = self.asked.get(port.session.device)
+        for word in recorded:
+            if isinstance(word, PsamAuthorise) and random and not port.said:
+                self.runner.obey(AuthorisePsam(port.session.device, random, word.mac), self.now)
 
     def _compare_rest(self, port: _Port) -> None:
         if port.said and not port.diverged:
@@ -234,6 +263,8 @@ class _Replay:
 
     def _event(self, event: DeviceEvent) -> None:
         self._say("event", event)
+        if isinstance(event, PsamWanted):
+            self.asked[event.device] = event.random
         self.runner.on(event, self.now)
 
     def _send(self, order: DeviceOrder | Show) -> None:
