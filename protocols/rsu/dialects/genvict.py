@@ -4,7 +4,8 @@ Source: rsu-protocol 9, most frames captured by CRAZY-J; gbt20851 4.7 has the sa
 command byte as 0. One B4 brings tag, vehicle and card; the flow is CA BA C0 B0 C4 | B2.. | B4 C6 B5 C1.
 
 What the reference leaves open: an answer that keeps a tag waiting (none is known), how long the antenna waits for
-C6, how often it says B2, which frames it repeats, and a short form of a frame with an error.
+C6, how often it says B2, which frames it repeats, and a short form of a frame with an error. The program says CA
+before C0; we say it after B0, which tells whether it is needed. PsamAuth and Switch of B2 are shown, not acted upon.
 """
 
 from collections.abc import Mapping
