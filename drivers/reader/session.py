@@ -223,10 +223,12 @@ class ReaderSession:
             self._told_down = True
             self._emit(ReaderDown(self.device, reason))
 
-    def _init(self, now: Instant) -> None:
+    def _init(self, now: Instant, answering: int | None = None) -> None:
+        """Say C0; to a B0 that nobody asked for as its answer: 98 gets 89 (rsu-protocol 11.1 [2+])."""
         self._inits += 1
         self._asked_at, self._init_at, self._clock_at = now.mono, now.mono + INIT_AGAIN, None
-        self._start(Init(now.wall, self.entry, self.options.tx_power, self.options.channel))
+        word = Init(now.wall, self.entry, self.options.tx_power, self.options.channel)
+        self._start(word) if answering is None else self._reply(answering, word)
 
     def _on_tick(self, now: Instant) -> None:
         if not self._connected:
@@ -325,11 +327,12 @@ class ReaderSession:
         if not asked:  # the antenna has started anew
             self._lose_trade("antenna restarted", now)
             self._psams.forget()
-            self._init(now)
+            self._init(now, sequence)
             return
         self._inits = 0
         if status.fault:
             self._init_at = now.mono + INIT_AGAIN  # report it and say C0 again (rsu-protocol 11.1 [2+])
+            self._answer_holding(sequence, "", now)
         else:
             self._init_at = None
             self._clock_at = now.mono + self.options.clock_minutes * 60
