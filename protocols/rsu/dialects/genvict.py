@@ -5,7 +5,7 @@ command byte as 0. One B4 brings tag, vehicle and card; the flow is CA BA C0 B0 
 
 What the reference leaves open: an answer that keeps a tag waiting (none is known), how long the antenna waits for
 C6, how often it says B2, which frames it repeats, and a short form of a frame with an error. The program says CA
-before C0; we say it after B0, which tells whether it is needed. PsamAuth and Switch of B2 are shown, not acted upon.
+before C0; we say it after B0, which tells whether it is needed. PsamAuth and Switch of B2 are shown, not obeyed.
 """
 
 from collections.abc import Mapping
