@@ -53,7 +53,10 @@ VARIANTS = (NATIONAL, BEIJING)
 UI = 0x03
 """LLC control of what is not acknowledged: BST, VST, event report (1.4 [2+])."""
 ACN, SEQUENCE = 0x77, 0x80
-"""LLC control of acknowledged commands and their responses; bit 80 is the sequence bit."""
+"""LLC control of acknowledged commands and their responses; bit 80 is the sequence bit.
+
+It toggles with each new command; the same bit again asks for the last answer once more (1.4 [2+], the latter [inf]).
+"""
 
 
 def is_acknowledged(llc: int) -> bool:
@@ -61,19 +64,9 @@ def is_acknowledged(llc: int) -> bool:
     return llc & ~SEQUENCE == ACN
 
 
-def next_command(llc: int) -> int:
-    """The LLC control of the next new command; a retransmission keeps the last (1.4 [2+])."""
-    return llc ^ SEQUENCE
-
-
 def answers(command: int, response: int) -> bool:
     """Whether a response with this LLC control is one to that command: the sequence bit inverted (1.4 [2+])."""
     return is_acknowledged(command) and response == command ^ SEQUENCE
-
-
-def repeats(before: int, command: int) -> bool:
-    """Whether a command only asks for the last answer again, and is not to be done once more (1.4 [inf])."""
-    return is_acknowledged(command) and command == before
 
 
 # --- the frame -----------------------------------------------------------------------------------------------

@@ -278,7 +278,7 @@ def say(rules: Rules, tables: Sequence[type[Message]], word: Word) -> Message:
     """The message that says so: the first table that can. Raises MessageError where the dialect has none."""
     for says in (_says, _says_at_length):
         for table in tables:
-            if says(table, {field.name for field in table.FIELDS}, word):
+            if says(table, _names(table), word):
                 return table.fill(table.spell(_values(rules, word)))
     raise MessageError(f"no word for {word}")
 

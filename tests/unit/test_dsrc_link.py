@@ -104,23 +104,16 @@ def test_acknowledgement_without_a_pdu() -> None:
     assert (frame.pdus, frame.head.status) == ((), 0)
 
 
-def test_sequence_bit_toggles_for_a_new_command_and_inverts_in_its_response() -> None:
-    assert (link.next_command(0x77), link.next_command(0xF7)) == (0xF7, 0x77)
+def test_sequence_bit_is_inverted_in_the_response() -> None:
     assert link.answers(0x77, 0xF7)
     assert link.answers(0xF7, 0x77)
     assert not link.answers(0x77, 0x77)
     assert not link.answers(0xF7, 0xF7)
 
 
-def test_unacknowledged_commands_have_no_response_and_no_repeat() -> None:
+def test_unacknowledged_commands_have_no_response() -> None:
     assert not link.is_acknowledged(link.UI)
     assert not link.answers(link.UI, link.UI ^ 0x80)
-    assert not link.repeats(link.UI, link.UI)
-
-
-def test_same_sequence_bit_is_a_repeat() -> None:
-    assert link.repeats(0x77, 0x77)
-    assert not link.repeats(0x77, 0xF7)
 
 
 # --- several T-APDUs -----------------------------------------------------------------------------------------
