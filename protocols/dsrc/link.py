@@ -55,7 +55,7 @@ UI = 0x03
 ACN, SEQUENCE = 0x77, 0x80
 """LLC control of acknowledged commands and their responses; bit 80 is the sequence bit.
 
-It toggles with each new command; the same bit again asks for the last answer once more (1.4 [2+], the latter [inf]).
+It toggles with each new command; the same bit again asks for the last answer again (1.4 [2+], the latter [inf]).
 """
 
 
