@@ -82,11 +82,12 @@ class Site:
             ("", Record(DebitUnresolved(intent.id, "the gateway stopped before the outcome")))
             for intent in stays.begun()
         ]
-        for name, stay in stays.passing.items():
-            if name in self.lanes:
-                self.lanes[name] = Lane(arm_left_up=True)
-                actions.append((name, Record(PassageEnded(stay, "the gateway stopped"))))
-        return actions
+        self.lanes = {name: Lane(arm_left_up=name in stays.raised) for name in self.lanes}
+        return actions + [
+            (name, Record(PassageEnded(stay, "the gateway stopped")))
+            for name, stay in stays.passing.items()
+            if name in self.lanes
+        ]
 
     def on(self, event: DeviceEvent, facts: Facts, now: Moment) -> Actions:
         """Take one event of a device. An event of a device that no lane has is dropped, but for security."""
@@ -124,8 +125,14 @@ class Site:
         return min(times, default=None)
 
     def still_wanted(self, name: str, action: Do) -> bool:
-        """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up."""
-        return not isinstance(action.order, OpenBarrier) or isinstance(self.lanes[name].phase, Passing)
+        """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up.
+
+        Nor is it raised for the passage that follows, whose own reason may still be waiting (law 3).
+        """
+        if not isinstance(action.order, OpenBarrier):
+            return True
+        phase = self.lanes[name].phase
+        return isinstance(phase, Passing) and phase.stay == getattr(action.after, "stay", None)
 
     def _is_news(self, device: str, now: float) -> bool:
         """Whether to tell of an order for a device that is not here: each entry costs the disk a flush."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from drivers.ports import CloseBarrier, CloseRefused, OpenBarrier
 from gateway.lane.state import Action, Closing, Do, Idle, Lane, LaneRules, Passing, Record
-from gateway.ledger.entries import Alarm, Body, PassageEnded
+from gateway.ledger.entries import Alarm, ArmDown, Body, PassageEnded
 
 PASSED, NOBODY, STUCK = "passed", "nobody came", "still under the arm"
 
@@ -41,7 +41,9 @@ def at_rest(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action
 
 def arm_down(lane: Lane) -> tuple[Lane, list[Action]]:
     """The arm's own switch says closed."""
-    return (replace(lane, phase=Idle()), []) if isinstance(lane.phase, Closing) else (lane, [])
+    if not isinstance(lane.phase, Closing):
+        return lane, []
+    return replace(lane, phase=Idle()), [Record(ArmDown())]
 
 
 def refused(rules: LaneRules, lane: Lane, event: CloseRefused, now: float) -> tuple[Lane, list[Action]]:
@@ -58,8 +60,8 @@ def due(rules: LaneRules, lane: Lane, now: float) -> tuple[Lane, list[Action]]:
         case Passing() as passing if now >= _over_at(lane, passing):
             return _end(rules, lane, passing, now)
         case Closing(until=until) if now >= until:
-            alarm = [Record(Alarm("arm did not close", ""))] if lane.arm_closed is False else []
-            return replace(lane, phase=Idle()), [*alarm]
+            end = Alarm("arm did not close", "") if lane.arm_closed is False else ArmDown()
+            return replace(lane, phase=Idle()), [Record(end)]
         case _:
             return lane, []
 

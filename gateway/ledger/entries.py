@@ -119,6 +119,13 @@ class PassageEnded(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class ArmDown(Body):
+    """The arm that was raised is down again, or, where nothing tells, has had the time for it."""
+
+    KIND: ClassVar[str] = "arm.down"
+
+
+@dataclass(frozen=True, slots=True)
 class Refused(Body):
     """A vehicle was not let through by its tag; `why` is a code of `gateway.lane.checks`."""
 

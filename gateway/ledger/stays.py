@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from gateway.ledger.entries import (
+    ArmDown,
     Body,
     ClockStepped,
     DebitIntended,
@@ -72,6 +73,8 @@ class Stays:
     intents: dict[str, Intent] = field(default_factory=dict)
     passing: dict[str, str] = field(default_factory=dict)
     """By lane, the stay that the barrier was opened for and whose passage has not ended."""
+    raised: set[str] = field(default_factory=set)
+    """Lanes whose arm may still be up: an order to close that is lost with its run stands nowhere."""
 
     def of(self, plate: str, color: int) -> Stay | None:
         """The open stay of this vehicle."""
@@ -97,8 +100,11 @@ class Stays:
         match body:
             case StayOpened(stay) | StayClosed(stay) | LetThroughAgain(stay) if draft.lane:
                 self.passing[draft.lane] = stay
+                self.raised.add(draft.lane)
             case PassageEnded():
                 self.passing.pop(draft.lane, None)
+            case ArmDown():
+                self.raised.discard(draft.lane)
             case _:
                 pass
         match body:

@@ -7,7 +7,7 @@ same world again.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
@@ -100,6 +100,7 @@ class Laws:
         self.presence: dict[str, bool | None] = {}
         self.made: dict[str, bool] = {}  # by intent, whether its purchase was really made
         self.raised: set[str] = set()  # barriers last told to open, or not closed when told to
+        self.up: set[str] = set()  # barriers told to open and not seen closed since
         self._debited: set[str] = set()
         self._reasons: Counter[str] = Counter()
 
@@ -117,6 +118,8 @@ class Laws:
         match event:
             case InputChanged(device, "presence", on):
                 self.presence[device] = on
+            case InputChanged(device, "closed", on=True):
+                self.up.discard(device)
             case BarrierDown(device):
                 self.presence[device] = None
 
@@ -137,6 +140,7 @@ class Laws:
                 self.hold(lane and self._reasons[lane], f"{order.device} opened without a durable reason")
                 self._reasons[str(lane)] -= 1
                 self.raised.add(order.device)
+                self.up.add(order.device)
             case CloseBarrier():
                 self.raised.discard(order.device)
                 self.hold(
@@ -149,10 +153,10 @@ class Laws:
                 case Alarm("close refused"):
                     self.raised.add(RULES.lanes[draft.lane].barrier)
 
-    def on_restart(self, passing: Iterable[str]) -> None:
-        """A new run knows only of the arms whose passage has no end on record."""
+    def on_restart(self) -> None:
+        """An order to close may be lost with its run: a new one sees to every arm that was not seen down."""
         self._reasons.clear()
-        self.raised &= {RULES.lanes[name].barrier for name in passing}
+        self.raised = set(self.up)
 
     def at_the_end(self, written: Sequence[Draft], *, honest: bool) -> None:
         """`written` is all that will ever be in the ledger."""
@@ -226,7 +230,7 @@ class World:
         stays = Stays()
         for draft in self.laws.durable:
             stays.apply(draft)
-        self.laws.on_restart(stays.passing)
+        self.laws.on_restart()
         walls = [draft.at.wall for draft in self.laws.durable if draft.at.trusted]
         floor = max(walls, default=BEGIN)
         self.runner = Runner(RULES, stays, f"b{self.boots}", self.submit, self.send, floor)

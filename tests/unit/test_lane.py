@@ -42,6 +42,7 @@ from gateway.lane.state import (
 )
 from gateway.ledger.entries import (
     Alarm,
+    ArmDown,
     Body,
     DebitIntended,
     DebitSettled,
@@ -525,7 +526,7 @@ def test_a_passage_from_tag_to_arm_down() -> None:
     lane, actions = take(ENTRY, lane, facts, None, later(4.5))
     assert actions == [Record(PassageEnded("b-1", "passed")), Do(CloseBarrier("gate1"))]
     lane, actions = take(ENTRY, lane, facts, InputChanged("gate1", "closed", on=True), later(6))
-    assert (lane, actions) == (READY, [])
+    assert (lane, actions) == (READY, [Record(ArmDown())])
 
 
 def test_a_close_that_the_driver_refuses_is_recorded() -> None:

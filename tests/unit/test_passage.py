@@ -7,7 +7,7 @@ import pytest
 from drivers.ports import CloseBarrier, CloseRefused, OpenBarrier
 from gateway.lane import passage
 from gateway.lane.state import Closing, Do, Idle, Lane, LaneRules, Passing, Record
-from gateway.ledger.entries import Alarm, LetThroughAgain, PassageEnded
+from gateway.ledger.entries import Alarm, ArmDown, Body, LetThroughAgain, PassageEnded
 
 RULES = LaneRules("in1", "entry", "rsu1", "gate1")
 REASON = LetThroughAgain("s1")
@@ -47,7 +47,7 @@ def test_a_car_that_passes() -> None:
     lane, actions = passage.due(RULES, lane, NOW + 3.5)
     assert actions == [Record(PassageEnded("s1", "passed")), CLOSE]
     assert lane.phase == Closing("s1", NOW + 3.5 + RULES.arm_within)
-    assert passage.arm_down(lane)[0].phase == Idle()
+    assert passage.arm_down(lane) == (replace(lane, phase=Idle()), [Record(ArmDown())])
 
 
 def test_a_trailer_keeps_the_arm_up() -> None:
@@ -138,13 +138,13 @@ def test_a_refusal_of_an_order_long_over_means_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arm_closed", "alarms"), [(False, [Record(Alarm("arm did not close", ""))]), (None, []), (True, [])]
+    ("arm_closed", "end"), [(False, Alarm("arm did not close", "")), (None, ArmDown()), (True, ArmDown())]
 )
-def test_an_arm_that_does_not_come_down(arm_closed: Input, alarms: list[Record]) -> None:
+def test_an_arm_whose_switch_says_nothing_new(arm_closed: Input, end: Body) -> None:
     lane = Lane(Closing("s1", NOW + 15), occupied=False, arm_closed=arm_closed)
     assert passage.due(RULES, lane, NOW + 14.9) == (lane, [])
     assert passage.deadline(lane) == NOW + 15
-    assert passage.due(RULES, lane, NOW + 15) == (replace(lane, phase=Idle()), alarms)
+    assert passage.due(RULES, lane, NOW + 15) == (replace(lane, phase=Idle()), [Record(end)])
 
 
 def test_the_arms_switch_means_something_only_while_closing() -> None:

@@ -27,6 +27,7 @@ from drivers.security.box import BoxDebitWanted
 from drivers.security.module import Remote
 from gateway.lane.state import LaneRules
 from gateway.ledger.entries import (
+    ArmDown,
     Booted,
     BoxDebitEnded,
     BoxDebitIntended,
@@ -189,8 +190,8 @@ def test_an_arm_is_not_raised_after_its_passage_has_ended(slow: Desk) -> None:
     assert slow.kinds() == ["Show"]
     slow.runner.due(after(75))
     slow.runner.on(replace(ENTERING, trade=2), after(80))
-    slow.wrote(2)
-    assert slow.kinds() == ["Release", "LetThroughAgain", "OpenBarrier", "Show"]
+    slow.wrote(3)
+    assert slow.kinds() == ["ArmDown", "Release", "LetThroughAgain", "OpenBarrier", "Show"]
 
 
 def test_the_cores_do_not_wait_for_the_disk(slow: Desk) -> None:
@@ -222,6 +223,43 @@ def test_orders_of_one_decision_are_one_group(slow: Desk) -> None:
     slow.runner.on(ENTERING, START)
     slow.runner.on(replace(ENTERING, device="rsu1", trade=2), after(700))
     assert len(slow.waiting) == 1  # the second was sent back: a passage is under way
+
+
+# --- the arm, and a run that ends -------------------------------------------------------------------------
+
+
+def left_by(desk: Desk) -> Desk:
+    """The next run, by what this one and those before it have written."""
+    written, stays = [step for step in desk.did if isinstance(step, Draft)], Stays()
+    for draft in written:
+        stays.apply(draft)
+    following = Desk(stays=stays, did=[*written])
+    following.runner.start(BOOTED, after(120))
+    return following
+
+
+def test_a_run_that_is_killed_before_the_arm_is_down_leaves_it_to_the_next_and_the_next(desk: Desk) -> None:
+    closes, free = CloseBarrier("gate1"), InputChanged("gate1", "presence", on=False)
+    desk.runner.on(ENTERING, START)
+    desk.runner.on(free, START)
+    desk.runner.due(after(60))
+    for _ in range(3):  # each time the passage has ended on record, and the order to close reaches nobody
+        assert closes in desk.did
+        desk = left_by(desk)
+        desk.runner.on(free, after(121))
+    desk.runner.on(InputChanged("gate1", "closed", on=True), after(122))
+    assert desk.news()[-2:] == [closes, ArmDown()]
+
+
+def test_an_arm_that_is_down_is_left_alone_by_the_next_run(desk: Desk) -> None:
+    desk.runner.on(ENTERING, START)
+    desk.runner.on(InputChanged("gate1", "presence", on=False), START)
+    desk.runner.due(after(60))
+    desk.runner.on(InputChanged("gate1", "closed", on=True), after(61))
+    following = left_by(desk)
+    following.news()
+    following.runner.on(InputChanged("gate1", "presence", on=False), after(121))
+    assert following.news() == []
 
 
 # --- ids ---------------------------------------------------------------------------------------------------

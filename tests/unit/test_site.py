@@ -140,13 +140,23 @@ def test_what_the_last_run_left_open_is_unresolved() -> None:
 
 def test_an_arm_that_the_last_run_left_up_comes_down() -> None:
     site = Site(RULES)
-    actions = site.boot(Stays(passing={"in1": "s1", "removed": "s2"}))
+    actions = site.boot(Stays(passing={"in1": "s1", "removed": "s2"}, raised={"in1", "removed"}))
     assert actions == [("in1", Record(PassageEnded("s1", "the gateway stopped")))]
     assert site.on(InputChanged("gate1", "presence", on=True), Facts("b-1"), NOW) == []
     assert site.on(InputChanged("gate1", "presence", on=False), Facts("b-1"), NOW) == [
         ("in1", Do(CloseBarrier("gate1")))
     ]
     assert site.on(InputChanged("gate2", "presence", on=False), Facts("b-1"), NOW) == []
+
+
+def test_an_arm_whose_passage_has_ended_and_that_was_not_seen_down_comes_down() -> None:
+    """The last run was killed between the end of a passage and the arm being down."""
+    site = Site(RULES)
+    assert site.boot(Stays(raised={"in1", "removed"})) == []
+    assert site.on(InputChanged("gate1", "presence", on=False), Facts("b-1"), NOW) == [
+        ("in1", Do(CloseBarrier("gate1")))
+    ]
+    assert set(site.lanes) == {"in1", "out1", "out2"}
 
 
 # --- two lanes ---------------------------------------------------------------------------------------------
@@ -196,13 +206,14 @@ def test_every_lane_that_is_due_is_asked_and_no_other() -> None:
 
 def test_an_opening_is_wanted_only_while_its_passage_lasts() -> None:
     site = Site(RULES)
-    reason = LetThroughAgain("s1")
+    reason = LetThroughAgain("b-1")
     opening, words = Do(OpenBarrier("gate1"), reason), Do(Show("in1", "", ""), reason)
     assert not site.still_wanted("in1", opening)
     assert site.still_wanted("in1", words)
     site.on(read("rsu1"), Facts("b-1"), NOW)
     assert isinstance(site.lanes["in1"].phase, Passing)
     assert site.still_wanted("in1", opening)
+    assert not site.still_wanted("in1", replace(opening, after=LetThroughAgain("s1")))  # a passage before this one
 
 
 # --- facts -------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.ledger.entries import (
     Alarm,
+    ArmDown,
     Body,
     Booted,
     ClockStepped,
@@ -202,8 +203,20 @@ def test_an_opening_lasts_until_its_passage_has_ended(reason: Body) -> None:
     assert found.passing == {}
 
 
+@pytest.mark.parametrize("reason", [opened(), closed(), LetThroughAgain("s1")])
+@pytest.mark.parametrize("outcome", ["passed", "nobody came", "still under the arm", "the gateway stopped"])
+def test_an_arm_is_up_until_it_is_down_however_its_passage_has_ended(reason: Body, outcome: str) -> None:
+    found = stays(reason, PassageEnded("s1", outcome))
+    assert found.raised == {"in1"}
+    stays(ArmDown(), lane="out1", begin=found)
+    assert found.raised == {"in1"}
+    stays(ArmDown(), begin=found)
+    assert found.raised == set()
+
+
 def test_a_stay_that_ends_in_no_lane_opens_nothing() -> None:
-    assert stays(closed(), lane="").passing == {}
+    found = stays(closed(), lane="")
+    assert (found.passing, found.raised) == ({}, set())
 
 
 # --- what is forgotten -------------------------------------------------------------------------------------
