@@ -8,8 +8,9 @@ import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar
 
 import tomli
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -20,11 +21,13 @@ from drivers.barrier.profile import parse as parse_profile
 from drivers.reader.options import ReaderOptions
 from drivers.security.module import InRsu, Remote, SecurityModule, Software
 from drivers.security.options import BoxOptions, SoftwareKeys
+from gateway.findings import TOO_DEEP, told
 from gateway.lane.state import PRESENCE, LaneRules
+from gateway.notice import TariffError
+from gateway.notice import parse as parse_tariff
 from gateway.recorder import RecorderOptions
 from gateway.site import SiteRules
-from gateway.tariff.rules import Tariff, TariffError
-from gateway.tariff.rules import parse as parse_tariff
+from gateway.tariff.rules import Tariff
 from gateway.toml_positions import KeyPath, line_of, positions
 from gateway.uplink.options import UplinkOptions
 from protocols.obu.psam import PsamKeys, SoftwarePsam
@@ -36,7 +39,6 @@ Table = TypeVar("Table", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 NOT_TOML = "TOML 语法错误，请检查引号、括号和等号 / not TOML; check quotes, brackets and ="
-TOO_DEEP = "括号嵌套太深 / brackets are nested too deeply"
 
 
 class _Table(BaseModel):
@@ -123,7 +125,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A checked site. `digest` tells the exact content of all its files (SHA-256, hex)."""
+    """A checked site. `digest` tells what all its files say, a tariff's remarks aside (SHA-256, hex)."""
 
     options: SiteFile
     rules: SiteRules
@@ -143,8 +145,10 @@ def load(path: Path) -> Config:
     options = _shape(file, problems)
     problems += _cross_problems(file)
     site = file.document.get("site")
-    tariff = _part(file, ("site", "tariff"), site, _tariff, problems)
-    boards = [_part(file, ("barrier", n, "profile"), row, _profile, problems) for n, row in file.tables("barrier")]
+    tariff = _part(file, ("site", "tariff"), site, load_tariff, problems)
+    boards = [
+        _part(file, ("barrier", n, "profile"), row, _load_profile, problems) for n, row in file.tables("barrier")
+    ]
     if problems or options is None or tariff is None:
         # One file may be named twice: its mistakes are told once, the site's own first, each file in its order.
         raise ConfigError(
@@ -159,12 +163,13 @@ def load(path: Path) -> Config:
         for lane in options.lane
     }
     options = _absolute(options, path)
-    return Config(options, SiteRules(lanes, tariff, _security(options)), profiles, _digest(file, options))
+    digest = _digest(file, options, tariff)
+    return Config(options, SiteRules(lanes, tariff, _security(options)), profiles, digest)
 
 
 def load_tariff(path: Path) -> Tariff:
-    """Read and check a tariff alone. Raises ConfigError."""
-    return _tariff(TomlFile.read(path))
+    """Read and check a tariff alone, with the versions that it replaces. Raises ConfigError."""
+    return _tariff(TomlFile.read(path, parse_float=Decimal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +182,11 @@ class TomlFile:
     lines: Mapping[KeyPath, int]
 
     @classmethod
-    def read(cls, path: Path) -> "TomlFile":
+    def read(cls, path: Path, parse_float: Callable[[str], object] = float) -> "TomlFile":
         """Raises ConfigError if there is no such file, or it is not TOML."""
         try:
             text = path.read_text(encoding="utf-8-sig")  # as Windows saves it
-            return cls(path, text, tomli.loads(text), positions(text))
+            return cls(path, text, tomli.loads(text, parse_float=parse_float), positions(text))
         except OSError as error:
             line, message = 1, f"无法读取 / cannot be read: {error.strerror}"
         except UnicodeDecodeError as error:
@@ -190,6 +195,8 @@ class TomlFile:
             line, message = error.lineno, f"{NOT_TOML}: {error.msg}"
         except RecursionError:
             line, message = 1, TOO_DEEP
+        except (ValueError, ArithmeticError):  # Python reads no number of thousands of digits
+            line, message = 1, "有一个数字太大 / a number in it is too large"
         raise ConfigError((Problem(path, line, "", message),))
 
     def tables(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
@@ -203,28 +210,6 @@ class TomlFile:
         return Problem(self.path, line_of(self.lines, where), place, message)
 
 
-# What pydantic finds, as a technician would say it; any other finding keeps pydantic's words.
-_FINDINGS = {
-    "missing": "缺少此项 / is missing",
-    "extra_forbidden": "没有这个选项，可用: {allowed} / no such option; there are: {allowed}",
-    "literal_error": "只能是 {choices} / must be {expected}",
-    "int_type": "须为整数，不加引号 / must be a whole number without quotes",
-    "float_type": "须为数字，不加引号 / must be a number without quotes",
-    "string_type": "须为引号中的文本 / must be text in quotes",
-    "bool_type": "须为 true 或 false，不加引号 / must be true or false without quotes",
-    "greater_than": "须大于 {gt} / must be above {gt}",
-    "greater_than_equal": "不得小于 {ge} / must be {ge} or more",
-    "less_than_equal": "不得大于 {le} / must be {le} or less",
-    "string_pattern_mismatch": "只能用字母、数字、- 和 _ / must be letters, digits, - and _",
-    "string_too_short": "不能为空 / must not be empty",
-    "string_too_long": "最多 {max_length} 个字符 / must be at most {max_length} characters",
-    "too_short": "至少要有一个 / there must be one or more",
-    "model_type": "须为表 / must be a table",
-    "tuple_type": "须写成 [[{key}]] / write [[{key}]]",
-    "json_invalid": TOO_DEEP,  # all else that comes from TOML can be written as JSON
-}
-
-
 def _shape(file: TomlFile, problems: list[Problem]) -> SiteFile | None:
     try:
         # As JSON, strictly: text is no number and no truth, and yet a list is a tuple, and text a path. A date
@@ -232,38 +217,8 @@ def _shape(file: TomlFile, problems: list[Problem]) -> SiteFile | None:
         text = json.dumps(file.document, default=lambda _date: [[]])
         return SiteFile.model_validate_json(text, strict=True)
     except ValidationError as error:
-        problems.extend(_shape_problems(file, error))
+        problems += [file.problem(*found) for found in told(error, SiteFile, secret="software_keys")]  # noqa: S106 - the name of a table
         return None
-
-
-def _shape_problems(file: TomlFile, error: ValidationError) -> Iterator[Problem]:
-    for detail in error.errors():
-        where, given = detail["loc"], detail["input"]
-        if detail["type"] == "too_short" and given:
-            continue  # pydantic counts the good tables only; the others have been told of
-        words = _FINDINGS.get(detail["type"])
-        context = dict(detail.get("ctx", {}))
-        context["choices"] = str(context.get("expected", "")).replace(", ", "、").replace(" or ", " 或 ")
-        message = (
-            words.format(**context, key=where[-1] if where else "", allowed=", ".join(_allowed(where)))
-            if words
-            else detail["msg"].removeprefix("Value error, ")
-        )
-        secret = not where or where[0] == "software_keys"  # the whole file, or what may be a real key
-        shown = isinstance(given, str | int | float) and detail["type"] != "extra_forbidden" and not secret
-        yield file.problem(where, f"{message} (现为 / is {given!r})" if shown else message)
-
-
-def _allowed(where: KeyPath) -> list[str]:
-    """What may stand beside the key at this path."""
-    table: type[BaseModel] = SiteFile
-    for key in where[:-1]:
-        if isinstance(key, str):
-            kind = table.model_fields[key].annotation
-            table = next(
-                part for part in (kind, *get_args(kind)) if isinstance(part, type) and issubclass(part, BaseModel)
-            )
-    return list(table.model_fields)
 
 
 def _cross_problems(file: TomlFile) -> Iterator[Problem]:
@@ -372,7 +327,7 @@ def _software(table: SoftwareKeys) -> Software:
 
 
 def _part(
-    file: TomlFile, where: KeyPath, table: object, parse: Callable[[TomlFile], T], problems: list[Problem]
+    file: TomlFile, where: KeyPath, table: object, parse: Callable[[Path], T], problems: list[Problem]
 ) -> T | None:
     """Read the file that a table of the site names at `where`; its mistakes join the others."""
     named = table.get(where[-1]) if isinstance(table, dict) else None
@@ -383,20 +338,41 @@ def _part(
         problems.append(file.problem(where, f"没有文件 {path} / there is no such file"))
         return None
     try:
-        return parse(TomlFile.read(path))
+        return parse(path)
     except ConfigError as error:
         problems.extend(error.problems)
         return None
 
 
-def _tariff(file: TomlFile) -> Tariff:
+def _tariff(file: TomlFile, newer: tuple[Path, ...] = ()) -> Tariff:
+    """A tariff with the versions before it; `newer` are the files that led here."""
+    problems: list[Problem] = []
+    table = file.document.get("replaces")
+    replaced = None
+    if isinstance(table, dict) and isinstance(table.get("file"), str):
+        chain = (*newer, file.path.resolve())
+        if _beside(file.path, Path(table["file"])).resolve() in chain:
+            message = "版本互相替代，成了一圈 / these versions replace each other in a circle"
+            raise ConfigError((file.problem(("replaces", "file"), message),))
+        replaced = _part(
+            file,
+            ("replaces", "file"),
+            table,
+            lambda path: _tariff(TomlFile.read(path, parse_float=Decimal), chain),
+            problems,
+        )
     try:
-        return parse_tariff(file.document)
+        tariff = parse_tariff(file.document, replaced)
     except TariffError as error:
-        raise ConfigError(tuple(file.problem(p.path, p.message) for p in error.problems)) from error
+        problems += [file.problem(p.path, p.message) for p in error.problems]
+        tariff = None
+    if problems or tariff is None:
+        raise ConfigError(tuple(problems))
+    return tariff
 
 
-def _profile(file: TomlFile) -> BarrierProfile:
+def _load_profile(path: Path) -> BarrierProfile:
+    file = TomlFile.read(path)
     try:
         return parse_profile(file.document)
     except ProfileError as error:
@@ -409,9 +385,9 @@ def _beside(file: Path, part: Path) -> Path:
     return file.parent / part
 
 
-def _digest(file: TomlFile, options: SiteFile) -> str:
-    parts = [options.site.tariff, *(barrier.profile for barrier in options.barrier)]
-    content = [file.text.encode(), *(part.read_bytes() for part in parts)]
+def _digest(file: TomlFile, options: SiteFile, tariff: Tariff) -> str:
+    boards = [barrier.profile.read_bytes() for barrier in options.barrier]
+    content = [file.text.encode(), tariff.content_hash.encode(), *boards]
     return hashlib.sha256(b"\0".join(content)).hexdigest()
 
 

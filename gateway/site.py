@@ -41,6 +41,7 @@ from gateway.ledger.entries import (
 )
 from gateway.ledger.stays import Stays
 from gateway.tariff.engine import quote
+from gateway.tariff.quote import Context, Parked
 from gateway.tariff.rules import Tariff
 
 STRANGE_AGAIN = 3600.0
@@ -189,7 +190,8 @@ def gather(
                 return replace(facts, left=left)
             # A clock that went back must not make a stay negative; law 10 keeps such a stay from being debited.
             end = max(now.wall, stay.entered)
-            price = quote(rules.tariff, stay.vehicle_class, stay.entered, end)
+            context = Context(stay.vehicle_class, stay.color, earlier=stay.earlier, channel="etc")
+            price = quote(rules.tariff, Parked(stay.entered, end), context)
             return replace(facts, stay=stay, left=left, quote=price, doubt=stays.undecided(stay.id))
         case _:
             return facts

@@ -1,21 +1,37 @@
-"""How fast a captured frame becomes values: ours beside three other ways, in one run. `make bench`.
+"""How fast a captured frame becomes values, and a stay a quote: each beside others of the same run. `make bench`.
 
-Each way takes a whole Wanji B4 frame of bytes, checks its CRC, and gives every field of it and of the files inside:
-vehicle, 0015, and 0019 under its layout since 2019. What counts is the ratio; ours must stay within `DEMANDS`.
+Frames: each way takes a whole Wanji B4 frame of bytes, checks its CRC, and gives every field of it and of the files
+inside: vehicle, 0015, and 0019 under its layout since 2019. Quotes: how the price of a stay grows with its length.
+What counts is the ratio; it must stay within the demands. The quotes a second are the one number by itself.
 """
 
+import json
 import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from string import Template
 from struct import Struct
+from time import process_time
 from timeit import timeit
 
+import tomli
+
+from gateway.config import load_tariff
+from gateway.notice import parse
+from gateway.tariff.engine import quote
+from gateway.tariff.quote import Parked
+from gateway.tariff.rules import Tariff
 from protocols.codec import Record
 from protocols.crc import crc_x25
 from protocols.obu.files import Station2019
 from protocols.rsu.dialect import load
 from protocols.rsu.framing import F2Framer, Frame, Noise
+from protocols.rsu.messages import CHINA
+from tools.shipped import CONFIG
 
 Way = Callable[[bytes], object]
 
@@ -213,27 +229,145 @@ def _flat(value: object) -> Iterator[int | str]:
             yield value
 
 
+# --- quotes --------------------------------------------------------------------------------------------------
+
+ENTRY = datetime(2026, 1, 1, 8, tzinfo=CHINA)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+TYPICAL = (HOUR / 3, HOUR, 3 * HOUR, 9 * HOUR, 2 * DAY + 5 * HOUR)
+
+CALENDAR_NOTICE = Template("""
+id = "bench"
+version = "1"
+name = "made up / 自拟"
+cycle = "24h"
+[[classes]]
+name = "all"
+default = true
+caps = [{ yuan = 40 }]
+[[classes.periods]]
+name = "work"
+days = ["working"]
+from = "07:00"
+to = "22:00"
+steps = [{ unit = "$unit", yuan = $work }]
+[[classes.periods]]
+name = "off"
+days = ["weekend", "holiday"]
+from = "07:00"
+to = "22:00"
+steps = [{ unit = "$unit", yuan = $off }]
+[[classes.periods]]
+name = "night"
+from = "22:00"
+to = "07:00"
+steps = [{ unit = "$unit", yuan = $night }]
+""")
+BY_MINUTES = {"unit": "1min", "work": "0.05", "off": "0.02", "night": "0.01"}
+BY_HOURS = {"unit": "60min", "work": "3.00", "off": "1.20", "night": "0.60"}
+"""The same prices, in units 60 times as long."""
+
+
+def calendar_notice(words: Mapping[str, str]) -> Tariff:
+    """A notice with prices by the kind of day and by day and night."""
+    return parse(tomli.loads(CALENDAR_NOTICE.substitute(words), parse_float=Decimal))
+
+
+def typical() -> Iterator[tuple[Tariff, Parked]]:
+    """Every notice that is shipped, with every typical stay."""
+    for path in sorted((CONFIG / "tariffs").glob("*.toml")):
+        tariff = load_tariff(path)
+        for length in TYPICAL:
+            yield tariff, Parked(ENTRY, ENTRY + length)
+
+
+def pricings() -> Mapping[str, Callable[[], object]]:
+    """What is priced, by name, and the reference: the JSON text of a quote."""
+    capped = load_tariff(CONFIG / "tariffs" / "lanzhou-airport.toml")
+    minutes, hours = calendar_notice(BY_MINUTES), calendar_notice(BY_HOURS)
+    stays = list(typical())
+    plain = quote(capped, Parked(ENTRY, ENTRY + 3 * HOUR)).to_json()
+    return {
+        "cap, 1 hour": partial(quote, capped, Parked(ENTRY, ENTRY + HOUR)),
+        "cap, 365 days": partial(quote, capped, Parked(ENTRY, ENTRY + 365 * DAY)),
+        "calendar, 10 days": partial(quote, minutes, Parked(ENTRY, ENTRY + 10 * DAY)),
+        "calendar, 365 days": partial(quote, minutes, Parked(ENTRY, ENTRY + 365 * DAY)),
+        "by the hour, 10 days": partial(quote, hours, Parked(ENTRY, ENTRY + 10 * DAY)),
+        "typical": lambda: [quote(*stay) for stay in stays],
+        "json.dumps": partial(json.dumps, plain),
+    }
+
+
 # --- the race ------------------------------------------------------------------------------------------------
 
-ROUNDS, LOOPS = 40, 100
-DEMANDS = (("hex slices", 1.0), ("construct", 1 / 3), ("one struct", 20.0))
-"""Ours takes less than this many times as long as the other."""
+ROUNDS = 40
+Demand = tuple[str, str, float]
+"""The first takes less than this many times as long as the second."""
+
+DEMANDS: tuple[Demand, ...] = (
+    ("ours", "hex slices", 1.0),
+    ("ours", "construct", 1 / 3),
+    ("ours", "one struct", 20.0),
+)
+QUOTE_DEMANDS: tuple[Demand, ...] = (
+    ("cap, 365 days", "cap, 1 hour", 5.0),
+    ("calendar, 365 days", "calendar, 10 days", 60.0),
+    ("calendar, 10 days", "by the hour, 10 days", 2.0),
+    ("typical", "json.dumps", 10.0),
+)
+QUOTES_A_SECOND = 20_000
+"""On one core."""
 
 
-def race(ways: Mapping[str, Way]) -> dict[str, float]:
-    """Best time of each way in seconds per frame; they take turns, so that a busy machine hits all alike."""
-    times: dict[str, list[float]] = {name: [] for name in ways}
+def race(runs: Mapping[str, Callable[[], object]], loops: int) -> dict[str, float]:
+    """Best time of each in seconds per run; they take turns, so that a busy machine hits all alike.
+
+    Time of the processor, since a long run on a busy machine is never left alone, and a short one is.
+    """
+    times: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
-        for name, way in ways.items():
-            times[name].append(timeit(lambda way=way: way(FRAME), number=LOOPS) / LOOPS)  # type: ignore[misc]
+        for name, run in runs.items():
+            times[name].append(timeit(run, timer=process_time, number=loops) / loops)
     return {name: min(each) for name, each in times.items()}
 
 
-def judge(best: Mapping[str, float]) -> Iterator[tuple[bool, str]]:
+def judge(best: Mapping[str, float], demands: tuple[Demand, ...]) -> Iterator[tuple[bool, str]]:
     """Each demand: whether it holds with these times, and its text."""
-    for name, limit in DEMANDS:
-        ratio = best["ours"] / best[name]
-        yield ratio < limit, f"ours / {name} = {ratio:.2f}, must be less than {limit:.2f}"
+    for one, other, limit in demands:
+        ratio = best[one] / best[other]
+        yield ratio < limit, f"{one} / {other} = {ratio:.2f}, must be less than {limit:.2f}"
+
+
+def judge_rate(seconds: float) -> tuple[bool, str]:
+    """Whether so long a quote leaves enough of them in a second, and what to say of it."""
+    rate = int(1 / seconds)
+    return rate >= QUOTES_A_SECOND, f"{rate} quotes a second on one core, must be at least {QUOTES_A_SECOND}"
+
+
+def show(best: Mapping[str, float], unit: str, beside: str) -> None:
+    """One line each: microseconds, and how many times those of one of them."""
+    print(f"{'':24}{f'us/{unit}':>10}{f'x {beside}':>14}")
+    for name, seconds in best.items():
+        print(f"{name:24}{seconds * 1e6:10.1f}{seconds / best[beside]:14.2f}")
+    print()
+
+
+def race_frames(ways: Mapping[str, Way]) -> list[tuple[bool, str]]:
+    """Measure all ways to read the frame, print their times, give the verdicts."""
+    values, loops = len(said("ours", ways["ours"](FRAME))), 100
+    print(f"B4 of {len(FRAME)} bytes, {values} values, best of {ROUNDS} rounds of {loops}\n")
+    best = race({name: partial(way, FRAME) for name, way in ways.items()}, loops)
+    show(best, "frame", "ours")
+    return list(judge(best, DEMANDS))
+
+
+def race_quotes() -> list[tuple[bool, str]]:
+    """Measure all pricings, print their times, give the verdicts."""
+    loops, stays = 5, len(list(typical()))
+    print(f"quotes, best of {ROUNDS} rounds of {loops}; typical: {stays} of the shipped notices\n")
+    best = race(pricings(), loops)
+    best["typical"] /= stays
+    show(best, "quote", "json.dumps")
+    return [*judge(best, QUOTE_DEMANDS), judge_rate(best["typical"])]
 
 
 def main() -> int:
@@ -247,14 +381,8 @@ def main() -> int:
     if different := [name for name, answer in answers.items() if answer != answers["ours"]]:
         print(f"bench: not the same values as ours: {', '.join(different)}", file=sys.stderr)
         return 1
-    best = race(ways)
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs;", end=" ")
-    print(f"B4 of {len(FRAME)} bytes, {len(answers['ours'])} values, best of {ROUNDS} rounds of {LOOPS}\n")
-    print(f"{'':12}{'us/frame':>10}{'x ours':>10}")
-    for name, seconds in best.items():
-        print(f"{name:12}{seconds * 1e6:10.1f}{seconds / best['ours']:10.2f}")
-    print()
-    verdicts = list(judge(best))
+    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs\n")
+    verdicts = [*race_frames(ways), *race_quotes()]
     for holds, text in verdicts:
         print(f"{'holds' if holds else 'FAILS'}: {text}")
     return int(not all(holds for holds, _ in verdicts))

@@ -35,9 +35,9 @@ from gateway.ledger.entries import (
     StayImported,
 )
 from gateway.ledger.stays import Stays
+from gateway.notice import parse
 from gateway.runner import Runner
 from gateway.site import SiteRules
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.message import Message
 from protocols.rsu.messages import CHINA, Heartbeat
@@ -46,9 +46,23 @@ from tools.rsu import SOUND, Antenna, Faults
 
 BEGAN = datetime(2026, 11, 21, 12, tzinfo=CHINA)
 START = 1000.0
-TARIFF = Tariff(
-    "t", "1", "made up", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), ""
+TARIFF = parse(
+    {
+        "id": "t",
+        "version": "1",
+        "name": "made up",
+        "cycle": "24h",
+        "free": {"time": "15min"},
+        "classes": [
+            {
+                "name": "all",
+                "default": True,
+                "steps": [{"until": "1h", "yuan": 5}, {"unit": "1h", "yuan": 10}],
+            }
+        ],
+    }
 )
+"""15 minutes free, else 5 yuan for the first hour and 10 for each one begun after it."""
 MAC = "0123456789abcdef"
 
 

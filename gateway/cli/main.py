@@ -1,6 +1,5 @@
 """The command `etclane`: words in, a line or JSON out, plain sentences on stderr, non-zero on failure."""
 
-import json
 import logging
 import subprocess
 import sys
@@ -21,13 +20,12 @@ from gateway.cli import decode as decoding
 from gateway.cli import dissector as dissecting
 from gateway.cli.capture import capture as captures
 from gateway.cli.plainly import fail, plainly
+from gateway.cli.tariff import FEE_EXAMPLE, fee, tariff
 from gateway.daemon import BUILT, clock, serve
 from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
-from gateway.tariff import engine
 from protocols.rsu import dialect
-from protocols.rsu.messages import CHINA
 
 DEFAULT_SITE = Path("/etc/etclane/site.toml")
 AIR = "dsrc"
@@ -45,6 +43,7 @@ app = typer.Typer(
 ledger = typer.Typer(help="账本 / the ledger", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
 app.add_typer(captures, name="capture")
+app.add_typer(tariff, name="tariff")
 
 Site = Annotated[Path, typer.Option("--config", "-c", help="车场配置 / the site's TOML")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs")]
@@ -150,20 +149,7 @@ def replay(
             _print_json(line)
 
 
-@app.command(
-    epilog="例 / example: etclane fee lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
-)
-def fee(
-    tariff: Annotated[Path, typer.Argument(help="费率文件 / a tariff's TOML")],
-    entry: Annotated[datetime, typer.Option(help="入场时间 / entry, China time unless it has an offset")],
-    exit_: Annotated[datetime, typer.Option("--exit", help="出场时间 / exit")],
-    vehicle_class: Annotated[int, typer.Option("--class", help="车型 / vehicle class")] = 1,
-    as_json: AsJson = False,
-) -> None:
-    """计算停车费 / what a stay costs, line by line."""
-    with plainly():
-        quote = engine.quote(site_config.load_tariff(tariff), vehicle_class, _in_china(entry), _in_china(exit_))
-    _print_json(quote.to_json()) if as_json else typer.echo(show.receipt(quote))
+app.command(epilog=FEE_EXAMPLE)(fee)
 
 
 @ledger.command(epilog="例 / example: etclane ledger verify -c site.toml")
@@ -223,19 +209,13 @@ def import_stays(
     typer.echo(f"已导入 {len(bodies)} 辆 / imported {len(bodies)}")
 
 
-def _in_china(at: datetime) -> datetime:
-    return at if at.utcoffset() is not None else at.replace(tzinfo=CHINA)
-
-
 def _stays_in(file: Path) -> list[StayImported]:
     # "-sig": a file made on Windows may begin with a byte order mark.
     return list(imports.parse(file.read_text(encoding="utf-8-sig").splitlines()))
 
 
 def _print_json(value: object) -> None:
-    # What a tag says may be no text; as it is written here it is the JSON escape of the same.
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    typer.echo(text.encode("utf-8", "backslashreplace"))
+    typer.echo(show.as_json(value))
 
 
 def _stamp(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

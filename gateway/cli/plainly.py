@@ -11,7 +11,7 @@ import typer
 from gateway.cli.decode import HexError
 from gateway.config import ConfigError
 from gateway.ledger import imports, store
-from gateway.tariff import engine
+from gateway.tariff.quote import QuoteError
 from protocols.errors import ProtocolError
 from protocols.rsu.dialect import DialectError
 
@@ -46,7 +46,7 @@ def plainly() -> Iterator[None]:
     except (
         store.LedgerError,
         imports.StayImportError,
-        engine.QuoteError,
+        QuoteError,
         ProtocolError,
         DialectError,
         HexError,

@@ -1,18 +1,11 @@
 """How the command line shows things to people. Pure: values in, text out."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 from gateway.ledger.entries import Entry
 from gateway.ledger.store import Verdict
-from gateway.tariff.engine import Line, Quote
-
-_RULES = {
-    "free": "免费时段 / free",
-    "first": "首段 / first period",
-    "unit": "续时 / further units",
-    "cap": "封顶减免 / over the cap",
-}
 
 
 def yuan(fen: int) -> str:
@@ -21,19 +14,10 @@ def yuan(fen: int) -> str:
     return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02}"
 
 
-def receipt(quote: Quote) -> str:
-    """A quote as a receipt."""
-    head = [
-        f"费率 / tariff  {quote.tariff_id} ({quote.version}), {quote.price_class}",
-        f"入场 / entry   {quote.entry:%Y-%m-%d %H:%M:%S}",
-        f"出场 / exit    {quote.exit:%Y-%m-%d %H:%M:%S}",
-    ]
-    total = f"{'合计 / total':<34}{yuan(quote.total):>10} 元 yuan"
-    return "\n".join([*head, *(_line(line) for line in quote.lines), total])
-
-
-def _line(line: Line) -> str:
-    return f"  {_RULES[line.rule]:<22} {line.units:>5} x {yuan(line.unit_fen):>8} = {yuan(line.fen):>9}"
+def as_json(value: object) -> bytes:
+    """One line for programs."""
+    # What a tag says may be no text; as it is written here it is the JSON escape of the same.
+    return json.dumps(value, ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
 
 
 def verdict(found: Verdict) -> str:
@@ -60,7 +44,7 @@ def entry(said: Entry) -> str:
 
 def _short(value: object) -> str:
     match value:
-        case {"total": int(total), "tariff_id": str(tariff)}:
+        case {"total": int(total), "tariff": {"id": str(tariff)}}:
             return f"{yuan(total)} by {tariff}"
         case dict():
             return " ".join(f"{key}={part}" for key, part in value.items())

@@ -38,7 +38,7 @@ from gateway.ledger.entries import (
     StayOpened,
 )
 from gateway.ledger.stays import Intent, Stay
-from gateway.tariff.engine import Quote
+from gateway.tariff.quote import Quote
 from protocols.obu.values import Card, Tag, Vehicle
 
 AGAIN_SOON = 1.0

@@ -7,7 +7,7 @@ from typing import Literal
 from drivers.ports import DeviceOrder, Show
 from gateway.ledger.entries import Body
 from gateway.ledger.stays import Intent, Stay
-from gateway.tariff.engine import Quote
+from gateway.tariff.quote import Quote
 
 PRESENCE = 10.0
 """Seconds for which a tag may be out of sight and still be the same presence, where it is read again soon."""

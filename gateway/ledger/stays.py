@@ -19,12 +19,14 @@ from gateway.ledger.entries import (
     StayImported,
     StayOpened,
 )
+from gateway.tariff.quote import Earlier
 
 Vehicle = tuple[str, int]
 """Plate and colour: the same plate in another colour is another vehicle (domain 6.3)."""
 
 NO_TAC = "00000000"
 """A purchase that was reported without its proof."""
+A_DAY = timedelta(days=1)
 KEPT_CLOSED = 256
 """Stays just closed that are remembered, so that a car that did not get out can be let out."""
 
@@ -35,7 +37,7 @@ class Stay:
 
     `boot` is the run whose clock its newest time was taken from, empty for a time that a person stated: a step of
     the clock moves the times of that run only. Those of earlier runs were not taken from the clock that stepped,
-    which may have started anywhere.
+    which may have started anywhere. `earlier`: the vehicle's stays that ended within a day before this one.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Stay:
     closed: datetime | None = None
     passed: bool = False
     boot: str = ""
+    earlier: tuple[Earlier, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class Stays:
     """By lane, the stay that the barrier was opened for and whose passage has not ended."""
     raised: set[str] = field(default_factory=set)
     """Lanes whose arm may still be up: an order to close that is lost with its run stands nowhere."""
+    ended: dict[Vehicle, tuple[tuple[str, Earlier], ...]] = field(default_factory=dict)
+    """Each vehicle's stays that ended within a day, and the run that saw them end: a notice may count them."""
 
     def of(self, plate: str, color: int) -> Stay | None:
         """The open stay of this vehicle."""
@@ -113,7 +118,7 @@ class Stays:
             case StayImported():
                 self._opened(_stay(body, datetime.fromisoformat(body.entered)))
             case StayClosed():
-                self._closed(body.stay, at)
+                self._closed(body, at)
             case PassageEnded(stay, "passed"):
                 self._passed(stay)
             case ClockStepped(seconds):
@@ -149,15 +154,35 @@ class Stays:
             for key, stay in stays.items():
                 if stay.boot == boot:
                     closed = stay.closed + step if stay.closed else None
-                    stays[key] = replace(stay, entered=stay.entered + step, closed=closed)
+                    earlier = tuple(_moved(before, step) for before in stay.earlier)
+                    stays[key] = replace(stay, entered=stay.entered + step, closed=closed, earlier=earlier)
+        for key, ended in self.ended.items():
+            self.ended[key] = tuple((run, _moved(stay, step) if run == boot else stay) for run, stay in ended)
 
     def _opened(self, stay: Stay) -> None:
-        self.open[stay.plate, stay.color] = stay
+        key = stay.plate, stay.color
+        self._forget_ended(stay.entered)
+        self.open[key] = replace(stay, earlier=tuple(ended for _, ended in self._ended(key, stay.entered)))
 
-    def _closed(self, stay_id: str, at: Moment) -> None:
-        key = next((key for key, stay in self.open.items() if stay.id == stay_id), None)
+    def _ended(self, key: Vehicle, now: datetime) -> tuple[tuple[str, Earlier], ...]:
+        return tuple((run, stay) for run, stay in self.ended.get(key, ()) if now - stay.exit < A_DAY)
+
+    def _forget_ended(self, now: datetime) -> None:
+        """Drop the vehicles that left a day ago and more: whoever left last stands last."""
+        for key in list(self.ended):
+            if self._ended(key, now):
+                return
+            del self.ended[key]
+
+    def _closed(self, body: StayClosed, at: Moment) -> None:
+        key = next((key for key, stay in self.open.items() if stay.id == body.stay), None)
         if key is None:
             return
+        free = isinstance(body.quote, dict) and body.quote.get("free") is True
+        ended = Earlier(self.open[key].entered, at.wall, body.paid, free)
+        before = self._ended(key, at.wall)
+        self.ended.pop(key, None)
+        self.ended[key] = (*before, (at.boot, ended))
         if key in self.closed:
             self._forget(self.closed.pop(key))
         # It passed on its way in; the way out is still to come.
@@ -178,6 +203,10 @@ class Stays:
             for key, stay in stays.items():
                 if stay.id == stay_id:
                     stays[key] = replace(stay, passed=True)
+
+
+def _moved(stay: Earlier, step: timedelta) -> Earlier:
+    return replace(stay, entry=stay.entry + step, exit=stay.exit + step)
 
 
 def _stay(body: StayOpened | StayImported, entered: datetime) -> Stay:

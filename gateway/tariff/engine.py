@@ -1,122 +1,397 @@
 """What a stay costs, line by line, under one tariff. Pure: the same question always gets the same quote.
 
-How the notices are read here (domain 3.2 items 1, 2, 4 and 5):
+The words: a stay is cut into **cycles** (24 hours from entry, calendar days, or one for all of it), and in each of
+them caps hold. A **part** is a stretch of a cycle without interruption in one period of the day; in each part the
+steps begin anew. Time in no period is free.
 
-- The length of a stay is whole seconds; a second that has only begun is not counted.
-- Free minutes are inclusive, and lost when exceeded: then the whole stay is charged from entry.
-- Every 24 hours from entry are a period of their own: in each the ladder starts anew and the cap holds.
-  Free minutes belong to the stay, not to the period.
-- A unit that has started is charged whole, also where its period ends before it.
+How the notices are read here:
+
+- Fractions of a second never count: entry and exit are cut to whole seconds, or to minutes as the notice says.
+- Free time belongs to the whole stay, unless given to each cycle; where it is lost, all is charged from entry.
+- Time off is taken from the front of the charged time, and what is left is charged as if the part had begun there.
+- A unit that has begun is charged whole, also where its step, part or cycle ends before it.
+- Lines say what the stay costs before discounts: total = lines - caps - discounts.
 """
 
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
 
-from gateway.tariff.rules import MINUTES_PER_DAY, Ladder, Tariff
+from gateway.tariff.parts import Days, Part, cross, day_of, seconds_of, without
+from gateway.tariff.quote import CapCut, Context, DiscountTaken, Earlier, Line, Parked, Quote, QuoteError
+from gateway.tariff.rules import DAY, WHOLE, Cap, Discount, Free, PriceClass, Tariff
 
-Rule = Literal["free", "first", "unit", "cap"]
+FREE = "免费 / free"
+EXEMPT = "免收 / exempt"
+FULL = "整周期 / full cycle"
 
-_PERIOD_SECONDS = MINUTES_PER_DAY * 60
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MINUTE = 60
+_YEARS = (2, 9998)
+"""A day more or less is still a date."""
 
+NOTHING_ELSE = Context()
 
-class QuoteError(ValueError):
-    """Times between which no stay can lie."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One sum of a quote: `fen` is `units` times `unit_fen`; what a cap takes off is negative.
-
-    It counts for the 24-hour periods `from_period` to `to_period` of the stay, the first being 1, all alike.
-    """
-
-    rule: Rule
-    units: int
-    unit_fen: int
-    fen: int
-    from_period: int
-    to_period: int
+Stretch = tuple[int, int]
+"""From when to when, in seconds of China's clock; or from which to which cycle, both included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """What a stay costs in fen and why; `total` is the sum of its lines."""
-
-    tariff_id: str
-    version: str
-    content_hash: str
-    price_class: str
-    entry: datetime
-    exit: datetime
-    lines: tuple[Line, ...]
-    total: int
-
-    def to_json(self) -> dict[str, object]:
-        """Return the quote in plain JSON types, times in ISO 8601 with their offset."""
-        return asdict(self) | {
-            "entry": self.entry.isoformat(),
-            "exit": self.exit.isoformat(),
-            "lines": [asdict(line) for line in self.lines],
-        }
-
-
-def quote(tariff: Tariff, vehicle_class: int, entry: datetime, exit_: datetime) -> Quote:
-    """Price a stay; raise `QuoteError` for times without offset or an exit before the entry."""
-    price_class = tariff.price_class(vehicle_class)
-    lines = _lines(tariff.free_minutes, price_class.ladder, _stay_seconds(entry, exit_))
+def quote(tariff: Tariff, parked: Parked, context: Context = NOTHING_ELSE) -> Quote:
+    """Price a stay; raise `QuoteError` for times without offset, an exit before the entry, or an unknown class."""
+    entry, exit_ = _clocks(tariff, parked)
+    priced = _price(tariff, _unpaid(tariff, entry, exit_, context), context)
+    newest, row = priced.newest
     return Quote(
-        tariff_id=tariff.id,
-        version=tariff.version,
-        content_hash=tariff.content_hash,
-        price_class=price_class.name,
-        entry=entry,
-        exit=exit_,
-        lines=lines,
-        total=sum(line.fen for line in lines),
+        tariff_id=newest.id,
+        version=newest.version,
+        content_hash=newest.content_hash,
+        price_class=row.name,
+        entry=parked.entry,
+        exit=parked.exit,
+        lines=tuple(priced.bill.lines),
+        caps=tuple(priced.bill.caps),
+        discounts=priced.taken,
+        total=priced.total,
+        paid=sum(paid.fen for paid in context.paid),
+        free=priced.free,
     )
 
 
-def _stay_seconds(entry: datetime, exit_: datetime) -> int:
+def _clocks(tariff: Tariff, parked: Parked) -> Stretch:
+    entry, exit_ = parked.entry, parked.exit
     if entry.utcoffset() is None or exit_.utcoffset() is None:
         raise QuoteError(
             f"入场 {entry}、出场 {exit_} 必须带时区，如 +08:00 / both times need a UTC offset, such as +08:00"
         )
-    # Each against UTC: Python subtracts two times of one zone by their clock faces, whatever their offsets.
-    stay = (exit_ - _EPOCH) - (entry - _EPOCH)
-    if stay < timedelta(0):
+    if not (_YEARS[0] <= entry.year and exit_.year <= _YEARS[1]):
+        raise QuoteError(
+            f"年份须在 {_YEARS[0]} 与 {_YEARS[1]} 之间 / years must lie between {_YEARS[0]} and {_YEARS[1]}"
+        )
+    begin, end = seconds_of(entry), seconds_of(exit_)
+    if end < begin:
         raise QuoteError(
             f"出场 {exit_} 早于入场 {entry}，请更正其一 / the exit lies before the entry; correct one of them"
         )
-    return stay // timedelta(seconds=1)
+    if tariff.clock == "seconds":
+        return begin, end
+    up = _MINUTE - 1 if tariff.clock == "inward" else 0
+    begin, end = (begin + up) // _MINUTE * _MINUTE, end // _MINUTE * _MINUTE
+    return begin, max(begin, end)
 
 
-def _lines(free_minutes: int, ladder: Ladder, seconds: int) -> tuple[Line, ...]:
-    whole, rest = divmod(seconds, _PERIOD_SECONDS)
-    begun = whole + (rest > 0)
-    if seconds <= free_minutes * 60:
-        return (Line("free", 1, 0, 0, 1, max(begun, 1)),)
-    return (
-        *(_period_lines(ladder, _PERIOD_SECONDS, 1, whole) if whole else ()),
-        *(_period_lines(ladder, rest, begun, begun) if rest else ()),
+def _unpaid(tariff: Tariff, entry: int, exit_: int, context: Context) -> list[Stretch]:
+    """The stretches of time to be paid: a vehicle that paid all may take its time to leave."""
+    stretches: list[Stretch] = []
+    rule = tariff.prepaid
+    fen = 0
+    for paid in sorted(context.paid, key=lambda paid: paid.at) if rule else ():
+        fen += paid.fen
+        at = min(exit_, max(entry, seconds_of(paid.at)))
+        if rule and fen >= _price(tariff, [*stretches, (entry, at)], context).total:
+            if exit_ <= at + rule.leave:
+                return [*stretches, (entry, at)]
+            if rule.anew:
+                stretches.append((entry, at))
+                entry = at
+    return [*stretches, (entry, exit_)]
+
+
+@dataclass(slots=True)
+class _Bill:
+    """What the prices alone come to."""
+
+    lines: list[Line] = field(default_factory=list)
+    caps: list[CapCut] = field(default_factory=list)
+    total: int = 0
+
+    def charge(self, rule: str, period: str, units: int, unit_fen: int, cycles: Stretch) -> int:
+        """Add one line for each of these cycles; give what it is for one."""
+        many = units * (cycles[1] - cycles[0] + 1)
+        self.lines.append(Line(rule, period, many, unit_fen, many * unit_fen, *cycles))
+        return units * unit_fen
+
+    def cut(self, period: str, fen: int, cap: int | None, cycles: Stretch) -> int:
+        """Hold a sum to its cap in each of these cycles; give what is left of it."""
+        if cap is None or fen <= cap:
+            return fen
+        self.caps.append(CapCut(period, cap, (fen - cap) * (cycles[1] - cycles[0] + 1), *cycles))
+        return cap
+
+
+@dataclass(frozen=True, slots=True)
+class _Priced:
+    newest: tuple[Tariff, PriceClass]
+    bill: _Bill
+    taken: tuple[DiscountTaken, ...]
+    total: int
+    free: bool
+
+
+def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Priced:
+    entry, exit_ = stretches[0][0], stretches[-1][1]
+    first, *others = (
+        [
+            _Piece(version, _row(version, context, day_of(entry)), begin, end, stretches, context)
+            for version, (begin, end) in _versions(tariff, *stretch)
+        ]
+        for stretch in stretches
+    )
+    after = [piece for pieces in others for piece in pieces]
+    row, newest = first[0].row, [*first, *after][-1]
+    given = None if row.free is None or _denied(row.free, entry, context) else row.free
+    free = given is not None and _within(given, exit_ - entry)
+    each_cycle = given if given and given.each_cycle else None
+    deducted = given.time if given and not given.lost and not given.each_cycle else 0
+
+    def bill(off: int) -> _Bill:
+        new = _Bill()
+        if free:
+            new.charge(FREE, "", 1, 0, (1, 1))
+            return new
+        left = deducted + off
+        for piece in first:
+            left = piece.charge(new, left, each_cycle)
+        left = min(left, off)  # what follows a payment is a new stay, without free time
+        for piece in after:
+            left = piece.charge(new, left, None)
+        return new
+
+    whole = bill(0)
+    pool = _applicable(newest.tariff, entry, context)
+    total, taken = _discounted(newest.tariff, whole.total, pool, lambda off: bill(off).total)
+    return _Priced((newest.tariff, newest.row), whole, taken, total, free)
+
+
+def _versions(tariff: Tariff, begin: int, end: int) -> list[tuple[Tariff, Stretch]]:
+    """Which version prices which stretch."""
+    before = tariff.replaces
+    if before is None or begin >= before.until:
+        return [(tariff, (begin, end))]
+    if end <= before.until or before.stays == "entry":
+        return _versions(before.tariff, begin, end)
+    if before.stays == "exit":
+        return [(tariff, (begin, end))]
+    return [*_versions(before.tariff, begin, before.until), (tariff, (before.until, end))]
+
+
+def _row(tariff: Tariff, context: Context, day: date) -> PriceClass:
+    named = context.vehicle_class
+    if isinstance(named, str):
+        for row in tariff.classes:
+            if row.name == named:
+                return row
+        known = ", ".join(row.name for row in tariff.classes)
+        raise QuoteError(f"没有车型 {named!r}，有: {known} / no such class; there are: {known}")
+    permits = {permit.kind for permit in context.permits if permit.valid_on(day)}
+    for row in tariff.classes:
+        if (
+            (not row.permits or row.permits & permits)
+            and (not row.plate_colors or context.plate_color in row.plate_colors)
+            and (not row.vehicle_classes or named in row.vehicle_classes)
+            and (row.permits or row.plate_colors or row.vehicle_classes)
+        ):
+            return row
+    return next(row for row in tariff.classes if row.default)
+
+
+def _recent(context: Context, entry: int, *, per_day: bool) -> Iterator[Earlier]:
+    """The vehicle's earlier stays that began on the same day, or within 24 hours."""
+    for earlier in context.earlier:
+        began = seconds_of(earlier.entry)
+        if began <= entry and (began // DAY == entry // DAY if per_day else entry - began < DAY):
+            yield earlier
+
+
+def _denied(free: Free, entry: int, context: Context) -> bool:
+    if free.again is not None and any(
+        0 <= entry - seconds_of(earlier.exit) < free.again for earlier in context.earlier
+    ):
+        return True
+    return free.uses is not None and free.uses <= sum(
+        earlier.free for earlier in _recent(context, entry, per_day=free.per_day)
     )
 
 
-def _period_lines(ladder: Ladder, seconds: int, from_period: int, to_period: int) -> tuple[Line, ...]:
-    """Price the periods named, `seconds` long each: alike, so a year costs no more work than a day."""
-    beyond_first = max(0, seconds - ladder.first_minutes * 60)
-    units = -(-beyond_first // (ladder.unit_minutes * 60))
-    uncapped = ladder.first_fen + units * ladder.unit_fen
-    over = 0 if ladder.cap_fen is None else max(0, uncapped - ladder.cap_fen)
-    steps: tuple[tuple[Rule, int, int], ...] = (
-        ("first", 1, ladder.first_fen),
-        ("unit", units, ladder.unit_fen),
-        ("cap", 1 if over else 0, -over),
-    )
-    periods = to_period - from_period + 1
-    return tuple(
-        Line(rule, count * periods, unit_fen, count * periods * unit_fen, from_period, to_period)
-        for rule, count, unit_fen in steps
-        if count
-    )
+def _within(free: Free, seconds: int) -> bool:
+    return seconds < free.time if free.strict else seconds <= free.time
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of a stay under one version, and how its cycles are charged."""
+
+    tariff: Tariff
+    row: PriceClass
+    begin: int
+    end: int
+    stay: list[Stretch]
+    context: Context
+
+    def charge(self, bill: _Bill, off: int, free: Free | None) -> int:
+        """Add all cycles to the bill, but for the first `off` charged seconds; give what is left of those.
+
+        `free`: what each cycle has for itself.
+        """
+        if self.row.exempt:
+            bill.charge(EXEMPT, "", 1, 0, (1, 1))
+            return off
+        before = bill.total
+        shared = self._paid_before()
+        alike_from = max([len(cap.fen) for cap in self.row.caps], default=1) if self._alike() else None
+        begin, index = self.begin, 1
+        while begin < self.end:
+            end = self._cycle_end(begin)
+            count = 1
+            # Whole cycles that are all alike are charged at once, so that a year costs no more work than a day.
+            if alike_from is not None and index >= alike_from and not off and not shared and end - begin == DAY:
+                # A short end of the stay may join the part before it: its last cycle may be unlike the others.
+                count = max(1, (self.end - begin - (self.tariff.crossed.rule == "short_after")) // DAY)
+            off = self._cycle(bill, begin, end, (index, index + count - 1), off, free=free, shared=shared)
+            begin, index, shared = end + (count - 1) * DAY, index + count, 0
+        if uplift := self.row.uplift:
+            sum_ = bill.total - before
+            fen = uplift.rounding.part(sum_, WHOLE + uplift.hundredths) - sum_
+            bill.lines.append(Line(uplift.name, "", 1, fen, fen, 1, max(1, index - 1)))
+            bill.total += fen
+        return off
+
+    def _alike(self) -> bool:
+        own = self.tariff.calendar.free or (self.tariff.permits and self.context.permits)
+        return self.row.same_every_day and not own
+
+    def _paid_before(self) -> int:
+        """What the vehicle's earlier stays have paid of the first cycle's cap."""
+        if not self.tariff.shared_cap or self.begin > self.stay[0][0]:
+            return 0
+        recent = _recent(self.context, self.begin, per_day=self.tariff.cycle == "day")
+        return sum(earlier.fen for earlier in recent)
+
+    def _cycle_end(self, begin: int) -> int:
+        match self.tariff.cycle:
+            case "24h":
+                return min(self.end, begin + DAY)
+            case "day":
+                return min(self.end, (begin // DAY + 1) * DAY)
+            case _:
+                return self.end
+
+    def _cycle(
+        self, bill: _Bill, begin: int, end: int, cycles: Stretch, off: int, *, free: Free | None, shared: int
+    ) -> int:
+        if free and _within(free, end - begin):
+            bill.charge(FREE, "", 1, 0, cycles)
+            return off
+        charged, left = without(self._parts(begin, end), off)
+        if free and not free.lost:
+            charged, _ = without(charged, free.time)
+        lines, caps, fen = len(bill.lines), len(bill.caps), 0
+        for part in cross(self.tariff.crossed, charged, end, last=end == self.end):
+            fen += self._part(bill, part, cycles)
+        if self.row.full is not None and end - begin == DAY and fen > self.row.full:
+            del bill.lines[lines:], bill.caps[caps:]
+            fen = bill.charge(FULL, "", 1, self.row.full, cycles)
+        cap = self._cap(begin, cycles[0])
+        fen = bill.cut("", fen, None if cap is None else max(0, cap - shared), cycles)
+        bill.total += fen * (cycles[1] - cycles[0] + 1)
+        return left
+
+    def _parts(self, begin: int, end: int) -> list[Part]:
+        (period, *others) = self.row.periods
+        if self._alike() and not others and period.end - period.begin == DAY:
+            return [(begin, end, period)]
+        days = Days(self.row.periods, self.tariff.calendar, self.tariff.permits, self.context.permits)
+        return days.parts(begin, end)
+
+    def _part(self, bill: _Bill, part: Part, cycles: Stretch) -> int:
+        """Charge the steps of one part, in each of these cycles."""
+        begin, end, period = part
+        length, fen = end - begin, 0
+        for step in period.steps:
+            inside = (length if step.end is None or length < step.end else step.end) - step.begin
+            if inside <= 0:
+                break
+            units = 1
+            if step.unit is not None:
+                units, rest = divmod(inside, step.unit)
+                units += rest >= self.tariff.counts_from
+            if units:
+                fen += bill.charge(step.name, period.name, units, step.fen, cycles)
+        return bill.cut(period.name, fen, period.cap, cycles)
+
+    def _cap(self, begin: int, index: int) -> int | None:
+        length = self.stay[-1][1] - self.stay[0][0]
+        for cap in self.row.caps:
+            if (
+                (cap.up_to is None or length <= cap.up_to)
+                and (cap.under is None or length < cap.under)
+                and self._holds(cap, begin)
+            ):
+                return cap.fen[min(index, len(cap.fen)) - 1]
+        return None
+
+    def _holds(self, cap: Cap, begin: int) -> bool:
+        day = day_of(begin)
+        return cap.when.holds(day, self.tariff.calendar.kind(day))
+
+
+def _applicable(tariff: Tariff, entry: int, context: Context) -> list[Discount]:
+    """The discounts that this vehicle may have, with the time that they are worth to it."""
+    if not tariff.discounts and not context.coupons:
+        return []
+    permits = {permit.kind for permit in context.permits if permit.valid_on(day_of(entry))}
+    charged = sum({order.order: order.seconds for order in context.charged}.values())
+    found: list[Discount] = []
+    for discount in tariff.discounts:
+        before = list(_recent(context, entry, per_day=discount.per_day))
+        if (
+            (discount.plate_colors and context.plate_color not in discount.plate_colors)
+            or (discount.permits and not discount.permits & permits)
+            or (discount.channel and discount.channel != context.channel)
+            or (discount.first is not None and len(before) >= discount.first)
+        ):
+            continue
+        time = min(discount.time, charged) if discount.charging else discount.time
+        if unit := discount.budget:
+            lengths = (max(0, seconds_of(stay.exit) - seconds_of(stay.entry)) for stay in before)
+            time -= sum(-(-length // unit) * unit for length in lengths)
+        found.append(replace(discount, time=max(0, time)))
+    return [*found, *context.coupons]
+
+
+def _discounted(
+    tariff: Tariff, fen: int, pool: list[Discount], with_off: Callable[[int], int]
+) -> tuple[int, tuple[DiscountTaken, ...]]:
+    """Take all discounts off, or the best one and those on top of it; `with_off` prices the stay with time off."""
+    chosen = pool
+    if pool and not tariff.stacked:
+        single = [discount for discount in pool if not discount.on_top]
+        best = min(single, key=lambda one: _take_off(tariff, fen, [one], with_off)[0], default=None)
+        chosen = [discount for discount in pool if discount is best or discount.on_top]
+    return _take_off(tariff, fen, chosen, with_off) if chosen else (fen, ())
+
+
+def _take_off(
+    tariff: Tariff, fen: int, discounts: list[Discount], with_off: Callable[[int], int]
+) -> tuple[int, tuple[DiscountTaken, ...]]:
+    """Time first, then percent and money in the notice's order, then what takes all; never below nothing."""
+    taken = [0] * len(discounts)
+
+    def left(number: int, new: int) -> int:
+        kept = min(fen, max(0, new))
+        taken[number] += fen - kept
+        return kept
+
+    off = 0
+    for number, discount in enumerate(discounts):
+        if discount.time:
+            off += discount.time
+            fen = left(number, with_off(off))
+    for kind in tariff.order:
+        for number, discount in enumerate(discounts):
+            if kind == "percent" and discount.hundredths:
+                fen = left(number, tariff.rounding.part(fen, WHOLE - discount.hundredths))
+            if kind == "money" and discount.fen:
+                fen = left(number, fen - discount.fen)
+    for number, discount in enumerate(discounts):
+        if discount.whole:
+            fen = left(number, 0)
+    return fen, tuple(DiscountTaken(one.name, took) for one, took in zip(discounts, taken, strict=True) if took)

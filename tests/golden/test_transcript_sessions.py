@@ -32,18 +32,15 @@ from gateway.ledger.entries import (
 from gateway.ledger.stays import Stays
 from gateway.runner import Runner
 from gateway.site import SiteRules
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
 from protocols.rsu.dialect import load
 from protocols.rsu.framing import Frame
 from protocols.rsu.messages import CHINA, Purchase
+from tools.world import TARIFF
 
 DIALECT = load("bcc2019")
 AT = datetime(2024, 11, 26, 20, 30, 5, tzinfo=CHINA)
 """The second that the recorded C6 carry."""
 OURS = {0xC1, 0xC2, 0xC6, 0xC8}
-TARIFF = Tariff(
-    "t", "1", "made up", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), ""
-)
 RULES = SiteRules({"out": LaneRules("out", "exit", "rsu", "gate")}, TARIFF)
 PLATE, BLUE = "苏B12345", 0
 

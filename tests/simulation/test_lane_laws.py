@@ -49,15 +49,31 @@ from gateway.ledger.entries import (
     StayOpened,
 )
 from gateway.ledger.stays import Stays
+from gateway.notice import parse
 from gateway.runner import Runner
 from gateway.site import SiteRules
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
 from protocols.obu.values import CREDIT, STORED_VALUE, Card, Tag, Vehicle
 from protocols.rsu.messages import CHINA
 
 BEGIN = datetime(2026, 11, 21, 8, tzinfo=CHINA)
 WIDE = date(2000, 1, 1), date(2099, 12, 31)
-TARIFF = Tariff("t", "1", "test", 1, (PriceClass("all", (), Ladder(5, 500, 5, 300, 5000), default=True),), "")
+TARIFF = parse(
+    {
+        "id": "t",
+        "version": "1",
+        "name": "test",
+        "cycle": "24h",
+        "free": {"time": "1min"},
+        "classes": [
+            {
+                "name": "all",
+                "default": True,
+                "steps": [{"until": "5min", "yuan": 5}, {"unit": "5min", "yuan": 3}],
+                "caps": [{"yuan": 50}],
+            }
+        ],
+    }
+)
 CEILING = 2000
 LANES = (
     LaneRules("in1", "entry", "rsu1", "gate1"),

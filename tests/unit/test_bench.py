@@ -1,14 +1,19 @@
-"""The short form of `make bench`: all ways give the same values; no time is asserted."""
+"""The short form of `make bench`: all ways and both units give the same values; no time is asserted."""
 
 import csv
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from gateway.tariff.engine import quote
+from gateway.tariff.quote import Parked, Quote
 from protocols.crc import crc_x25
 from protocols.rsu.framing import F2Framer, Frame
+from protocols.rsu.messages import CHINA
 from tools import bench
+from tools.shipped import CONFIG
 
 EVERY_WAY = pytest.mark.parametrize("way", bench.WAYS)
 
@@ -71,7 +76,59 @@ def test_faster_than_slices_thrice_as_fast_as_construct_and_near_a_struct(
 ) -> None:
     best = dict(zip(("ours", "hex slices", "construct", "one struct"), times, strict=True))
     assert best.keys() == bench.WAYS.keys()
-    assert [holds for holds, _ in bench.judge(best)] == held
+    assert [holds for holds, _ in bench.judge(best, bench.DEMANDS)] == held
+
+
+def test_a_year_costs_365_caps_and_the_unit_changes_no_sum() -> None:
+    found = {name: run() for name, run in bench.pricings().items()}
+    sums = {name: value.total for name, value in found.items() if isinstance(value, Quote)}
+    assert sums["cap, 1 hour"] == 500
+    assert sums["cap, 365 days"] == 365 * 5000
+    assert sums["calendar, 10 days"] == sums["by the hour, 10 days"] > 0
+    assert sums["calendar, 365 days"] > sums["calendar, 10 days"]
+
+
+def test_the_calendar_notice_tells_days_off_from_working_days() -> None:
+    tariff = bench.calendar_notice(bench.BY_HOURS)
+    morning = [datetime(2026, 1, day, 8, tzinfo=CHINA) for day in (1, 3, 5)]  # New Year, adjoining Saturday, Monday
+    assert [quote(tariff, Parked(at, at + bench.HOUR)).total for at in morning] == [120, 120, 300]
+
+
+def test_every_shipped_notice_is_in_the_typical_quotes() -> None:
+    ids = {tariff.id for tariff, _ in bench.typical()}
+    assert len(ids) == len(list((CONFIG / "tariffs").glob("*.toml"))) >= 3
+
+
+@pytest.mark.parametrize(
+    ("times", "held"),
+    [
+        ((4.9, 1.0, 5.9, 0.1, 0.06, 9.9, 1.0), [True, True, True, True]),
+        ((5.0, 1.0, 5.9, 0.1, 0.06, 9.9, 1.0), [False, True, True, True]),
+        ((4.9, 1.0, 6.1, 0.1, 0.06, 9.9, 1.0), [True, False, True, True]),
+        ((4.9, 1.0, 5.9, 0.1, 0.04, 9.9, 1.0), [True, True, False, True]),
+        ((4.9, 1.0, 5.9, 0.1, 0.06, 10.0, 1.0), [True, True, True, False]),
+    ],
+)
+def test_a_year_costs_no_more_than_five_stays_and_days_no_more_than_days(
+    times: tuple[float, ...], held: list[bool]
+) -> None:
+    names = (
+        "cap, 365 days",
+        "cap, 1 hour",
+        "calendar, 365 days",
+        "calendar, 10 days",
+        "by the hour, 10 days",
+        "typical",
+        "json.dumps",
+    )
+    assert set(names) == bench.pricings().keys()
+    best = dict(zip(names, times, strict=True))
+    assert [holds for holds, _ in bench.judge(best, bench.QUOTE_DEMANDS)] == held
+
+
+@pytest.mark.parametrize(("seconds", "holds"), [(49e-6, True), (51e-6, False)])
+def test_twenty_thousand_quotes_a_second(seconds: float, holds: bool) -> None:  # noqa: FBT001  what is expected
+    assert bench.judge_rate(seconds)[0] is holds
 
 
 def test_without_construct_it_says_what_to_do(

@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from gateway.cli import show
 from gateway.cli.main import app
 from gateway.cli.plainly import plainly
+from gateway.config import load_tariff
 from gateway.ledger import imports
 from gateway.ledger.entries import (
     GENESIS,
@@ -36,7 +37,7 @@ from gateway.ledger.entries import (
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.tariff.engine import quote
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from gateway.tariff.quote import Parked
 from protocols.rsu.messages import CHINA
 
 REPOSITORY = Path(__file__).parents[2]
@@ -70,7 +71,7 @@ def bad(*words: object, stdin: str | bytes | None = None) -> str:
 
 COMMANDS = [
     *("run", "demo", "check", "decode", "replay", "fee", "dissector", "capture convert"),
-    *("ledger verify", "ledger show", "ledger import"),
+    *("ledger verify", "ledger show", "ledger import", "tariff check", "tariff table"),
 ]
 
 
@@ -88,7 +89,7 @@ def test_whoever_takes_open_stays_shows_such_a_line(command: str) -> None:
     assert list(imports.parse([imports.EXAMPLE]))
 
 
-@pytest.mark.parametrize("group", [[], ["ledger"], ["capture"]])
+@pytest.mark.parametrize("group", [[], ["ledger"], ["capture"], ["tariff"]])
 def test_every_command_stands_in_the_help(group: Sequence[str]) -> None:
     said = good(*group, "--help")
     assert etclane(*group).stdout.split() == said.split()
@@ -195,53 +196,6 @@ def test_decode_from_a_real_pipe_with_bytes_that_are_no_text() -> None:
     assert done.returncode == 1
     assert json.loads(done.stdout)["line"] == 1
     assert done.stderr == b""
-
-
-# --- fee ---------------------------------------------------------------------------------------------------
-
-HOURS = ("--entry", "2026-11-21T08:00", "--exit", "2026-11-21T10:01")
-
-
-def test_fee_as_a_receipt() -> None:
-    lines = good("fee", TARIFF, *HOURS).splitlines()
-    assert lines[1:3] == ["入场 / entry   2026-11-21 08:00:00", "出场 / exit    2026-11-21 10:01:00"]
-    assert [line.split()[-1] for line in lines[3:5]] == ["5.00", "10.00"]
-    assert lines[-1].split()[-3:] == ["15.00", "元", "yuan"]
-
-
-def test_fee_for_programs() -> None:
-    said = json.loads(good("fee", TARIFF, *HOURS, "--json"))
-    assert said["total"] == sum(line["fen"] for line in said["lines"]) == 1500
-    assert (said["entry"], said["exit"]) == ("2026-11-21T08:00:00+08:00", "2026-11-21T10:01:00+08:00")
-
-
-def test_fee_by_class_and_with_offsets() -> None:
-    said = json.loads(good("fee", TARIFF, "--class", "3", "--json", *HOURS))
-    assert said["total"] == 2000
-    utc = ("--entry", "2026-11-21T00:00:00+00:00", "--exit", "2026-11-21 10:01:00")
-    assert json.loads(good("fee", TARIFF, *utc, "--json"))["total"] == 1500
-
-
-def test_fee_of_an_exit_before_the_entry() -> None:
-    said = bad("fee", TARIFF, "--entry", "2026-11-21T11:00", "--exit", "2026-11-21T10:00")
-    assert "早于入场" in said
-    assert "the exit lies before the entry" in said
-
-
-@pytest.mark.parametrize("word", ["yesterday", "2026-13-01T00:00", "2026-11-21T25:00", ""])
-def test_fee_of_a_time_that_is_none(word: str) -> None:
-    result = etclane("fee", TARIFF, "--entry", word, "--exit", "2026-11-21T10:00")
-    assert result.exit_code == 2
-    assert "--entry" in result.stderr
-
-
-def test_fee_of_a_tariff_with_mistakes(tmp_path: Path) -> None:
-    broken = tmp_path / "tariff.toml"
-    broken.write_text('id = "t"\nfree_minutes = -1\n')
-    said = bad("fee", broken, *HOURS)
-    assert f"{broken}:2: free_minutes: " in said
-    assert "缺少此项" in said
-    assert "无法读取" in bad("fee", tmp_path / "none.toml", *HOURS)
 
 
 # --- ledger ------------------------------------------------------------------------------------------------
@@ -524,21 +478,11 @@ def test_yuan(fen: int, yuan: str) -> None:
     assert show.yuan(fen) == yuan
 
 
-def test_a_receipt_names_every_kind_of_line() -> None:
-    tariff = Tariff("t", "1", "n", 15, (PriceClass("all", (), Ladder(60, 500, 60, 500, 1000), default=True),), "")
-    capped = show.receipt(quote(tariff, 1, AT, AT + timedelta(hours=10)))
-    assert [line.split()[0] for line in capped.splitlines()[3:]] == ["首段", "续时", "封顶减免", "合计"]
-    assert "-40.00" in capped
-    free = show.receipt(quote(tariff, 1, AT, AT + timedelta(minutes=15)))
-    assert [line.split()[0] for line in free.splitlines()[3:]] == ["免费时段", "合计"]
-
-
 def test_an_entry_with_a_quote_is_one_line() -> None:
-    tariff = Tariff("t", "1", "n", 15, (PriceClass("all", (), Ladder(60, 500, 60, 500, None), default=True),), "")
-    price = quote(tariff, 1, AT, AT + timedelta(hours=2)).to_json()
+    price = quote(load_tariff(TARIFF), Parked(AT, AT + timedelta(hours=2))).to_json()
     intended = DebitIntended("i1", "s1", "652bc7a3", "card", 1000, 10_000, "now", price)
     shown = show.entry(chained(Draft(NOW, "out1", intended), "chain", 1, GENESIS))
-    assert "quote 10.00 by t" in shown
+    assert "quote 10.00 by T06-lanzhou-zhongchuan" in shown
     assert "\n" not in shown
     settled = DebitSettled("i1", "result", {"tac": "570bf7dc", "card_serial": 63}, 9000)
     shown = show.entry(chained(Draft(NOW, "out1", settled), "chain", 1, GENESIS))

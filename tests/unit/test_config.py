@@ -63,15 +63,12 @@ TARIFF = """\
 id = "t"
 version = "1"
 name = "one yuan"
-free_minutes = 15
+cycle = "24h"
+free = { time = "15min" }
 [[classes]]
 name = "all"
 default = true
-vehicle_classes = []
-first_minutes = 60
-first_fen = 100
-unit_minutes = 60
-unit_fen = 100
+steps = [{ unit = "1h", yuan = 1 }]
 """
 BOARD = """\
 poll = 0.1
@@ -184,7 +181,9 @@ def test_the_digest_changes_with_any_file(write: Write, tmp_path: Path) -> None:
     digests = [load(write()).digest]
     for name in ("site.toml", "tariffs/tariff.toml", "board.toml"):
         site = write()
-        (tmp_path / name).write_text((tmp_path / name).read_text(encoding="utf-8") + "# 备注\n", encoding="utf-8")
+        # Of a tariff its content counts, which is more than its file: the versions before it, and the holidays.
+        more = "shared_cap = false\n" if name.startswith("tariffs") else "# 备注\n"
+        (tmp_path / name).write_text(more + (tmp_path / name).read_text(encoding="utf-8"), encoding="utf-8")
         digests.append(load(site).digest)
     assert len(set(digests)) == 4
     assert load(write()).digest == digests[0]
@@ -511,9 +510,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_files(write: Write) -
         ('name = "gate2"', 'name = "gate1"'),
         ('barrier = "gate2"', 'barrier = "gate1"'),
         ('host = "mqtt.example"', 'host = "a b"'),
-        tariff=TARIFF.replace("free_minutes = 15", "free_minutes = -1").replace(
-            "first_fen = 100", 'first_fen = "1"'
-        ),
+        tariff=TARIFF.replace('"15min"', "15").replace("yuan = 1", 'yuan = "1"'),
         board=BOARD.replace("poll = 0.1", "poll = 60").replace("close = 1", "shut = 1"),
     )
     places = [re.match(r"([\w./]+):(\d+): ([\w.]+):", said) for said in mistakes(site)]
@@ -527,8 +524,8 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_files(write: Write) -
         ("site.toml", "43", "uplink.1.host"),
         ("board.toml", "1", "poll"),
         ("board.toml", "4", "coils.shut"),  # though two barriers use the board, its mistakes are told once
-        ("tariffs/tariff.toml", "4", "free_minutes"),
-        ("tariffs/tariff.toml", "10", "classes.1.first_fen"),
+        ("tariffs/tariff.toml", "5", "free.time"),
+        ("tariffs/tariff.toml", "9", "classes.1.steps.1.yuan"),
     ]
 
 
@@ -565,9 +562,126 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_a_tariff_alone(tmp_path: Path) -> None:
     path = tmp_path / "tariff.toml"
-    path.write_text(TARIFF.replace("unit_fen = 100", ""))
-    with pytest.raises(ConfigError, match=r"tariff\.toml:5: classes\.1\.unit_fen: 缺少此项"):
+    path.write_text(TARIFF.replace(", yuan = 1", ""))
+    with pytest.raises(ConfigError, match=r"tariff\.toml:9: classes\.1\.steps\.1\.yuan: 缺少此项"):
         load_tariff(path)
+
+
+# --- versions of a tariff ----------------------------------------------------------------------------------
+
+
+def versions(folder: Path, replaces: dict[str, str], **changes: tuple[str, str]) -> Path:
+    """Writes versions, each of which replaces another; the first is the newest."""
+    for number, (name, older) in enumerate(replaces.items()):
+        table = f'[replaces]\nfile = "{older}"\nfrom = 20{60 - number}-01-01T00:00:00+08:00\nstays = "exit"\n'
+        text = TARIFF.replace('version = "1"', f'version = "{name}"') + (table if older else "")
+        path = folder / f"{name}.toml"
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(text.replace(*changes.get(path.stem, ("", ""))), encoding="utf-8")
+    return folder / f"{next(iter(replaces))}.toml"
+
+
+def version_mistakes(path: Path) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_tariff(path)
+    return [str(problem).replace(f"{path.parent}/", "") for problem in caught.value.problems]
+
+
+def test_a_tariff_brings_the_versions_that_it_replaces(tmp_path: Path) -> None:
+    newest = load_tariff(versions(tmp_path, {"c": "old/b.toml", "old/b": "a.toml", "old/a": ""}))
+    assert newest.replaces is not None
+    assert newest.replaces.stays == "exit"
+    assert newest.replaces.until == 32_872 * 86_400  # days of China's clock from 1970 to 2060
+    older = newest.replaces.tariff
+    assert older.replaces is not None
+    assert [tariff.version for tariff in (newest, older, older.replaces.tariff)] == ["c", "old/b", "old/a"]
+    assert older.replaces.tariff.replaces is None
+
+
+def test_a_change_of_the_oldest_version_changes_the_newest_ones_hash(tmp_path: Path) -> None:
+    chain = {"c": "b.toml", "b": "a.toml", "a": ""}
+    one = load_tariff(versions(tmp_path, chain)).content_hash
+    assert load_tariff(versions(tmp_path, chain, a=("yuan = 1", "yuan = 2"))).content_hash != one
+    assert load_tariff(versions(tmp_path, chain)).content_hash == one
+
+
+def test_the_digest_of_a_site_changes_with_the_version_before(write: Write, tmp_path: Path) -> None:
+    table = '[replaces]\nfile = "old.toml"\nfrom = 2026-01-01T00:00:00+08:00\nstays = "entry"\n'
+    site = write(tariff=TARIFF + table)
+    digests = set()
+    for price in (1, 2):
+        (tmp_path / "tariffs" / "old.toml").write_text(TARIFF.replace("yuan = 1", f"yuan = {price}"))
+        digests.add(load(site).digest)
+    assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("replaces", "last"),
+    [
+        ({"a": "a.toml"}, "a.toml"),
+        ({"a": "./a.toml"}, "a.toml"),
+        ({"a": "b.toml", "b": "a.toml"}, "b.toml"),
+        ({"a": "b.toml", "b": "c.toml", "c": "b.toml"}, "c.toml"),
+        ({"a": "old/b.toml", "old/b": "../a.toml"}, "old/b.toml"),
+    ],
+)
+def test_versions_in_a_circle(replaces: dict[str, str], last: str, tmp_path: Path) -> None:
+    (said,) = version_mistakes(versions(tmp_path, replaces))
+    assert said == (
+        f"{last}:11: replaces.file: 版本互相替代，成了一圈 / these versions replace each other in a circle"
+    )
+
+
+def test_a_circle_through_a_link(tmp_path: Path) -> None:
+    path = versions(tmp_path, {"a": "b.toml"})
+    (tmp_path / "b.toml").symlink_to("a.toml")
+    assert ["circle" in said for said in version_mistakes(path)] == [True]
+
+
+def test_a_version_that_is_not_there(tmp_path: Path) -> None:
+    assert version_mistakes(versions(tmp_path, {"b": "a.toml"})) == [
+        "b.toml:11: replaces.file: 没有文件 a.toml / there is no such file"
+    ]
+
+
+def test_mistakes_of_the_version_before_are_told_in_its_own_file_beside_the_new_ones(tmp_path: Path) -> None:
+    chain = {"b": "a.toml", "a": ""}
+    path = versions(tmp_path, chain, a=("yuan = 1", "yuan = -1"), b=('"15min"', "15"))
+    assert [said.partition(": ")[0] for said in version_mistakes(path)] == ["a.toml:9", "b.toml:5"]
+
+
+def test_a_version_before_that_is_no_toml(tmp_path: Path) -> None:
+    path = versions(tmp_path, {"b": "a.toml", "a": ""}, a=("id = ", "id "))
+    (said,) = version_mistakes(path)
+    assert said.startswith("a.toml:1: TOML 语法错误")
+
+
+def test_a_site_tells_the_mistakes_of_a_version_before(write: Write, tmp_path: Path) -> None:
+    table = '[replaces]\nfile = "old.toml"\nfrom = 2026-01-01T00:00:00+08:00\nstays = "entry"\n'
+    (tmp_path / "tariffs").mkdir()
+    (tmp_path / "tariffs" / "old.toml").write_text(TARIFF.replace('cycle = "24h"', 'cycle = "1h"'))
+    said = mistake(write(tariff=TARIFF + table))
+    assert said.startswith("tariffs/old.toml:4: cycle: 只能是 '24h'、'day' 或 'stay' / must be")
+
+
+@pytest.mark.parametrize(
+    ("table", "place"),
+    [
+        ('file = "a.toml"\nfrom = 2026-01-01T00:00:00\nstays = "exit"', "12: replaces.from: 缺少时区"),
+        ('file = "a.toml"\nfrom = 2026-01-01\nstays = "exit"', "12: replaces.from: 须为带时区的时间"),
+        ('file = "a.toml"\nfrom = "2026-01-01T00:00:00+08:00"\nstays = "exit"', "12: replaces.from: 须为带时区"),
+        ('file = "a.toml"\nstays = "exit"', "10: replaces.from: 缺少此项"),
+        ('file = "a.toml"\nfrom = 2026-01-01T00:00:00+08:00\nstays = "new"', "13: replaces.stays: 只能是"),
+        ('file = 1\nfrom = 2026-01-01T00:00:00+08:00\nstays = "exit"', "11: replaces.file: 须为引号中的文本"),
+        ('from = 2026-01-01T00:00:00+08:00\nstays = "exit"', "10: replaces.file: 缺少此项"),
+    ],
+)
+def test_mistakes_of_the_change_itself(table: str, place: str, tmp_path: Path) -> None:
+    versions(tmp_path, {"a": ""})
+    path = tmp_path / "b.toml"
+    path.write_text(TARIFF + f"[replaces]\n{table}\n", encoding="utf-8")
+    (said,) = version_mistakes(path)
+    assert said.startswith(f"b.toml:{place}")
 
 
 @pytest.mark.parametrize(("dialect_name", "seconds"), [("soulin", 10.0), ("genvict", 30.0)])

@@ -57,9 +57,10 @@ from gateway.ledger.entries import (
 )
 from gateway.ledger.stays import Intent, Stay
 from gateway.tariff.engine import quote
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from gateway.tariff.quote import Parked
 from protocols.obu.values import CREDIT, STORED_VALUE, Card, Tag, Vehicle
 from protocols.rsu.messages import CHINA
+from tools.world import TARIFF
 
 ENTRY = LaneRules("in1", "entry", "rsu1", "gate1", quiet=20.0)
 EXIT = LaneRules("out1", "exit", "rsu2", "gate2", quiet=20.0, ceiling=2000)
@@ -74,10 +75,9 @@ READ = TagRead("rsu2", 7, TAG, Vehicle("测A12345", 1, 1), CARD)
 OTHER = replace(READ, trade=8, tag=replace(TAG, obu_id="00000001"))
 
 # Two hours cost 1500 fen: 500 for the first hour, then 1000 for each one begun.
-TARIFF = Tariff("t", "1", "test", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), "")
 STAY = Stay("s1", "测A12345", 1, 1, AT - timedelta(hours=2), lane="in1", passed=True)
-QUOTE = quote(TARIFF, 1, STAY.entered, AT)
-FREE = quote(TARIFF, 1, AT - timedelta(minutes=15), AT)
+QUOTE = quote(TARIFF, Parked(STAY.entered, AT))
+FREE = quote(TARIFF, Parked(AT - timedelta(minutes=15), AT))
 FACTS = Facts("b-1", STAY, None, QUOTE)
 INTENT = Intent("b-1", "s1", CARD.number, 1500, 10_000)
 PROOF = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, AT.replace(microsecond=0), 8500)

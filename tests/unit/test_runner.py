@@ -47,13 +47,12 @@ from gateway.ledger.entries import (
 from gateway.ledger.stays import Intent, Stay, Stays
 from gateway.runner import Runner
 from gateway.site import SiteRules
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
 from protocols.obu.values import CREDIT, Card, Tag, Vehicle
 from protocols.rsu.messages import CHINA
+from tools.world import TARIFF
 
 AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
 START = Instant(AT, 1000.0)
-TARIFF = Tariff("t", "1", "test", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), "")
 LANES = (LaneRules("in1", "entry", "rsu1", "gate1"), LaneRules("out1", "exit", "rsu2", "gate2"))
 RULES = SiteRules({lane.name: lane for lane in LANES}, TARIFF)
 BOOTED = Booted("1.0", "digest", "tariff")

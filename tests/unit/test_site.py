@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 
 import pytest
+import tomli
 
 from drivers.ports import (
     AuthorisePsam,
@@ -43,21 +44,23 @@ from gateway.ledger.entries import (
     LetThroughAgain,
     Moment,
     PassageEnded,
+    StayClosed,
     StayOpened,
     canonical,
     chained,
     draft_of,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
+from gateway.notice import parse
 from gateway.site import STRANGE_KEPT, Site, SiteRules, gather
 from gateway.tariff.engine import quote
-from gateway.tariff.rules import Ladder, PriceClass, Tariff
+from gateway.tariff.quote import Parked
 from protocols.obu.values import CREDIT, Card, Tag, Vehicle
 from protocols.rsu.messages import CHINA
+from tools.world import TARIFF
 
 AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
 NOW = Moment(AT, 1000.0, "boot", trusted=True)
-TARIFF = Tariff("t", "1", "test", 15, (PriceClass("all", (), Ladder(60, 500, 60, 1000, None), default=True),), "")
 LANES = (
     LaneRules("in1", "entry", "rsu1", "gate1"),
     LaneRules("out1", "exit", "rsu2", "gate2"),
@@ -68,7 +71,7 @@ WIDE = date(2000, 1, 1), date(2099, 12, 31)
 TAG = Tag("652bc7a3", "c9bdb6ab37010001", "3701012023109155", *WIDE)
 CARD = Card("37010000000000000001", "c9bdb6ab37010001", CREDIT, 16, *WIDE, "测A12345", 10_000, bytes(43))
 STAY = Stay("s1", "测A12345", 1, 1, AT - timedelta(hours=2), lane="in1", passed=True)
-QUOTE = quote(TARIFF, 1, STAY.entered, AT)
+QUOTE = quote(TARIFF, Parked(STAY.entered, AT))
 FACTS = Facts("b-1", STAY, None, QUOTE)
 INTENT = Intent("b-1", "s1", CARD.number, 1500, 10_000)
 PROOF = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, AT, 8500)
@@ -247,6 +250,56 @@ def test_facts_of_a_tag_are_its_stay_its_price_and_its_doubt() -> None:
     assert facts_of(stays, read("rsu2")) == Facts("b-1", stay, None, QUOTE, ledger_fault="disk full")
     stays.intents["b-1"] = INTENT
     assert facts_of(stays, read("rsu2")).doubt == INTENT
+
+
+COLOURED = """
+id = "t"
+version = "1"
+name = "made up"
+cycle = "24h"
+shared_cap = true
+[[classes]]
+name = "other"
+default = true
+steps = [{ yuan = 40 }]
+[[classes]]
+name = "yellow bus"
+vehicle_classes = [3]
+plate_colors = ["yellow"]
+steps = [{ yuan = 20 }]
+caps = [{ yuan = 15 }]
+[[discounts]]
+name = "etc"
+channel = "etc"
+percent = 50
+"""
+
+
+@pytest.mark.parametrize(
+    ("vehicle", "before", "due"),
+    [
+        (Vehicle("测A12345", 1, 3), 0, 750),  # the row of its colour and class, capped, halved for the tag
+        (Vehicle("测A12345", 1, 3), 600, 450),  # the cap is shared with the stay before
+        (Vehicle("测A12345", 0, 3), 0, 2000),
+        (Vehicle("测A12345", 1, 1), 0, 2000),
+    ],
+)
+def test_the_price_of_a_tag_knows_its_class_colour_channel_and_stays_before(
+    vehicle: Vehicle, before: int, due: int
+) -> None:
+    stays = Stays()
+    key = vehicle.plate, vehicle.color
+    for hours, body in (
+        (5, StayOpened("s0", *key, vehicle.vehicle_class, TAG.obu_id, CARD.number)),
+        (4, StayClosed("s0", "paid", before, before, {"free": False})),
+        (2, StayOpened("s1", *key, vehicle.vehicle_class, TAG.obu_id, CARD.number)),
+    ):
+        stays.apply(Draft(replace(NOW, wall=AT - timedelta(hours=hours)), "in1", body))
+    rules = replace(RULES, tariff=parse(tomli.loads(COLOURED)))
+    read_now = replace(read("rsu2"), vehicle=vehicle)
+    price = gather(rules, stays, read_now, NOW, fresh="b-1", ledger_fault=None).quote
+    assert price is not None
+    assert price.total == due
 
 
 def test_facts_of_a_tag_that_has_left_are_the_stay_that_it_closed() -> None:

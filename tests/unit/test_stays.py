@@ -24,6 +24,7 @@ from gateway.ledger.entries import (
     StayOpened,
 )
 from gateway.ledger.stays import KEPT_CLOSED, Intent, Stay, Stays
+from gateway.tariff.quote import Earlier
 from protocols.rsu.messages import CHINA
 
 AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
@@ -217,6 +218,131 @@ def test_an_arm_is_up_until_it_is_down_however_its_passage_has_ended(reason: Bod
 def test_a_stay_that_ends_in_no_lane_opens_nothing() -> None:
     found = stays(closed(), lane="")
     assert (found.passing, found.raised) == ({}, set())
+
+
+# --- stays that ended before -------------------------------------------------------------------------------
+
+
+def visit(
+    found: Stays,
+    begin: float,
+    hours: float,
+    *,
+    plate: str = PLATE,
+    color: int = 1,
+    paid: int = 0,
+    free: bool = False,
+) -> Earlier:
+    """One stay, so many hours from `AT` on."""
+    entered, left = AT + begin * HOUR, AT + (begin + hours) * HOUR
+    name = f"{plate} {color} {begin}"
+    stays(opened(name, plate, color), begin=found, at=replace(NOW, wall=entered))
+    ended = StayClosed(name, "free" if free else "paid", paid, paid, {"total": paid, "free": free})
+    stays(ended, begin=found, at=replace(NOW, wall=left))
+    return Earlier(entered, left, paid, free)
+
+
+def earlier(found: Stays, hours: float, plate: str = PLATE, color: int = 1) -> tuple[Earlier, ...]:
+    """What a stay carries that begins so many hours after `AT`."""
+    stay = stays(opened("now", plate, color), begin=found, at=replace(NOW, wall=AT + hours * HOUR)).of(plate, color)
+    assert stay is not None
+    return stay.earlier
+
+
+def test_a_stay_carries_what_the_vehicle_paid_before_and_whether_it_was_free() -> None:
+    found = Stays()
+    expected = (visit(found, 0, 1, paid=500), visit(found, 2, 0.2, free=True), visit(found, 3, 2, paid=700))
+    assert earlier(found, 6) == expected
+
+
+def test_what_counts_as_paid_is_what_the_ledger_says_of_the_end() -> None:
+    found = stays(opened(), StayClosed("s1", "paid", 900, 400, {"free": False}))
+    assert [(stay.fen, stay.free) for stay in earlier(found, 1)] == [(400, False)]
+    for quote in (None, "free", {"free": "yes"}, {}):
+        found = stays(opened(), StayClosed("s1", "owed", 900, 0, quote))
+        assert [(stay.fen, stay.free) for stay in earlier(found, 1)] == [(0, False)]
+
+
+def test_stays_of_other_vehicles_are_not_carried() -> None:
+    found = Stays()
+    visit(found, 0, 1, plate="测B1")
+    visit(found, 0, 1, color=0)
+    assert earlier(found, 2) == ()
+
+
+@pytest.mark.parametrize(("hours", "carried"), [(24.99, 1), (25, 0), (48, 0)])
+def test_a_stay_that_ended_a_day_ago_is_not_carried(hours: float, carried: int) -> None:
+    found = Stays()
+    visit(found, 0, 1)
+    assert len(earlier(found, hours)) == carried
+
+
+def test_of_several_stays_only_those_of_the_last_day_are_carried() -> None:
+    """Also while another vehicle left in between, so that its stays stand before this one's."""
+    found = Stays()
+    visit(found, 0, 1)
+    visit(found, 2, 1, plate="测B1")
+    recent = visit(found, 20, 1)
+    assert earlier(found, 25.5) == (recent,)
+
+
+def test_a_stay_keeps_what_it_carries_however_long_it_lasts() -> None:
+    found = Stays()
+    before = visit(found, 0, 1, paid=500)
+    stays(opened("long"), begin=found, at=replace(NOW, wall=AT + 2 * HOUR))
+    visit(found, 24 * 30, 1, plate="测B1")
+    stay = found.of(PLATE, 1)
+    assert stay is not None
+    assert stay.earlier == (before,)
+
+
+def test_a_long_stay_counts_from_its_end() -> None:
+    found = Stays()
+    long = visit(found, 0, 24 * 30, paid=9900)
+    assert earlier(found, 24 * 30 + 1) == (long,)
+
+
+def test_a_car_that_was_inside_before_the_gateway_carries_stays_too() -> None:
+    found = Stays()
+    before = visit(found, 0, 1)
+    entered = (AT + 2 * HOUR).isoformat()
+    stay = stays(StayImported("s9", PLATE, 1, 1, entered), begin=found).of(PLATE, 1)
+    assert stay is not None
+    assert stay.earlier == (before,)
+
+
+def test_a_step_of_the_clock_moves_the_stays_before_with_the_stay() -> None:
+    """Else a vehicle that came again after five minutes would have left years ago, or not yet."""
+    found = Stays()
+    visit(found, 0, 1)
+    stays(opened("s2"), begin=found, at=replace(NOW, wall=AT + 2 * HOUR))
+    stay = stays(ClockStepped(-3600.0 * 3), begin=found).of(PLATE, 1)
+    assert stay is not None
+    (before,) = stay.earlier
+    assert stay.entered - before.exit == HOUR
+
+
+def test_a_step_of_the_clock_moves_the_stays_that_have_ended() -> None:
+    found = Stays()
+    visit(found, 0, 1)
+    stays(ClockStepped(3600.0 * 72), begin=found)
+    assert len(earlier(found, 74)) == 1
+
+
+def test_vehicles_that_do_not_come_again_are_forgotten() -> None:
+    found = Stays()
+    for number in range(100):
+        visit(found, number, 0.5, plate=f"测B{number:05}")
+    assert len(found.ended) <= 26
+
+
+def test_a_vehicle_that_comes_all_the_time_is_remembered_for_a_day_only() -> None:
+    """Between others that come once: never is it the one that left longest ago."""
+    found = Stays()
+    for number in range(200):
+        visit(found, number, 0.25)
+        visit(found, number + 0.5, 0.25, plate=f"测B{number:05}")
+    assert len(found.ended[PLATE, 1]) <= 26
 
 
 # --- what is forgotten -------------------------------------------------------------------------------------
