@@ -111,12 +111,10 @@ def _version(random: Random) -> Version:
     if not _often(random, 0.15):
         return Version(newest)
     older = _notice(random)
-    # Which version reads the clock and the payments is a question about the newest one only.
-    for key in ("clock", "prepaid"):
-        older.pop(key, None)
-        if key in newest:
-            older[key] = newest[key]
-    older = _without_contradictions(older)
+    # Both count seconds or neither does: a long stay counted second by second takes the oracle too long.
+    older["clock"] = "seconds"
+    if newest.get("clock", "seconds") != "seconds":
+        older["clock"] = random.choice(("minutes", "inward"))
     for row, name in zip(older["classes"], _ROWS, strict=False):
         row["name"] = name
     since = datetime.combine(random.choice(_DATES), datetime.min.time(), CHINA)
@@ -150,7 +148,7 @@ def _notice(random: Random) -> Document:
     document |= _some(random, 0.2, {"shared_cap": lambda: True, "prepaid": lambda: _prepaid(random)})
     if boundary := _boundary(random, rows):
         document["boundary"] = boundary
-    return _agreed(_without_contradictions(document))
+    return _without_contradictions(document)
 
 
 def _without_contradictions(document: Document) -> Document:
@@ -160,19 +158,6 @@ def _without_contradictions(document: Document) -> Document:
             row.pop("full_yuan", None)
     if document.get("prepaid", {}).get("later") == "anew":
         document.pop("shared_cap", None)
-    return document
-
-
-def _agreed(document: Document) -> Document:
-    """Leave out what is not settled: whether a unit that ran on into a period runs through free time after it."""
-    periods = [period for row in document["classes"] for period in row.get("periods", [])]
-    interrupted = (
-        "permits" in document
-        or "free" in document.get("calendar", {})
-        or any("free" in period or period.get("days") == ["working"] for period in periods)
-    )
-    if interrupted and document.get("boundary", {}).get("rule") in ("unit", "short_before"):
-        del document["boundary"]
     return document
 
 
@@ -549,6 +534,8 @@ def _paid(random: Random, bare: Question) -> tuple[Paid, ...]:
     stay = int((bare.parked.exit - entry) / timedelta(minutes=1))
     before = random.choice((leave, leave + 1, leave + 2, random.randint(0, stay)))
     at = entry + timedelta(minutes=max(0, stay - before))
+    if bare.version.document.get("clock", "seconds") != "seconds":
+        at += timedelta(seconds=random.choice((0, 0, 1, 59)))
     moment = max(bare.parked.entry, min(at, bare.parked.exit))
     due = answer(replace(bare, parked=Parked(bare.parked.entry, moment))).total
     full = Paid(at, max(0, due + random.choice((0, 0, 0, 0, -1, 100))))

@@ -120,6 +120,9 @@ def rounded(sum_: Decimal, rule: Table) -> int:
 
 def answer(question: Question) -> Answer:
     """Price the stay."""
+    begin, end = china(question.parked.entry), china(question.parked.exit)
+    newest, _ = _versions(question.version, begin, max(begin, end))[-1]
+    question = replace(question, version=newest)
     entry, exit_ = _on_the_clock(question)
     return _Stay(question, _to_be_paid(question, entry, exit_)).answer()
 
@@ -145,7 +148,10 @@ def _to_be_paid(question: Question, entry: datetime, exit_: datetime) -> list[St
         return [(entry, exit_)]
     for paid in sorted(question.context.paid, key=lambda paid: paid.at):
         given += paid.fen
-        at = sorted((entry, china(paid.at), exit_))[1]
+        at = china(paid.at)
+        if question.version.document.get("clock", "seconds") != "seconds":
+            at = at.replace(second=0)
+        at = sorted((entry, at, exit_))[1]
         if given < _Stay(question, [*before, (entry, at)]).answer().total:
             continue
         if exit_ - at <= timedelta(seconds=seconds(rule["leave"])):
@@ -328,13 +334,13 @@ class _Piece:
     """A stretch of a stay under one version."""
 
     def __init__(self, version: Version, row: Row, stretch: Stretch, stay: Stretch, question: Question) -> None:
-        self._notice = version.document
-        self._row = row
+        self.document = version.document
+        self.row = row
         self.begin, self._end = stretch
         self._entry, self._length = stay[0], stay[1] - stay[0]
         self._context = question.context
         self._tick = _tick_of(question)
-        dates = self._notice.get("calendar", {})
+        dates = self.document.get("calendar", {})
         self._calendar = _calendar(
             tuple(dates.get("holidays", ())), tuple(dates.get("working", ())), tuple(dates.get("free", ()))
         )
@@ -342,7 +348,7 @@ class _Piece:
 
     def charge(self, off: int, each: Table | None) -> tuple[int, int]:
         """What it costs with so many seconds of charged time off, and how many of those are left."""
-        if self._row.exempt:
+        if self.row.exempt:
             return 0, off
         sum_ = 0
         for number, (begin, end, ticks) in enumerate(self._cycles):
@@ -354,15 +360,15 @@ class _Piece:
                 cap = caps[number] if number < len(caps) else caps[-1]
                 cost = min(cost, max(0, cap - self._paid_before()) if number == 0 else cap)
             sum_ += cost
-        if self._row.uplift:
-            percent, rounding = self._row.uplift
+        if self.row.uplift:
+            percent, rounding = self.row.uplift
             sum_ = rounded(sum_ * (100 + percent) / 100, rounding)
         return sum_, off
 
     def _cut_into_cycles(self) -> Iterator[Stretch]:
         begin = self.begin
         while begin < self._end:
-            match self._notice["cycle"]:
+            match self.document["cycle"]:
                 case "24h":
                     end = begin + _DAY
                 case "day":
@@ -391,11 +397,11 @@ class _Piece:
     def _periods(self, day: date) -> list[Period]:
         if day in self._calendar.free:
             return []
-        return [period for period in self._row.periods if self._holds(period.table, day)]
+        return [period for period in self.row.periods if self._holds(period.table, day)]
 
     def _passes(self, day: date) -> list[Table]:
         held = {permit.kind for permit in self._context.permits if permit.valid_on(day)}
-        return [rule for rule in self._notice.get("permits", []) if rule["kind"] in held]
+        return [rule for rule in self.document.get("permits", []) if rule["kind"] in held]
 
     def _holds(self, table: Table, day: date) -> bool:
         kind: Kind = self._calendar.kind(day)
@@ -406,8 +412,8 @@ class _Piece:
         if each and each.get("exceeded") == "deducted":
             ticks, _ = self._without(ticks, seconds(each["time"]))
         cost = self._meter(self._crossed(ticks, last=end == self._end))
-        if self._row.full is not None and end - begin == _DAY:
-            cost = min(cost, self._row.full)
+        if self.row.full is not None and end - begin == _DAY:
+            cost = min(cost, self.row.full)
         return cost, left
 
     def _without(self, ticks: Ticks, off: int) -> tuple[Ticks, int]:
@@ -423,7 +429,7 @@ class _Piece:
 
     def _crossed(self, ticks: Ticks, *, last: bool) -> Ticks:
         """What the rules for two periods make of it that look at whole parts."""
-        rule = self._notice.get("boundary", {"rule": "cut"})
+        rule = self.document.get("boundary", {"rule": "cut"})
         charged = [number for number, period in enumerate(ticks) if period]
         if rule["rule"] == "once" and charged:
             reach = (charged[-1] + 1 - charged[0]) * self._tick
@@ -445,8 +451,8 @@ class _Piece:
         return ticks
 
     def _meter(self, ticks: Ticks) -> int:
-        rule = self._notice.get("boundary", {"rule": "cut"})["rule"]
-        counts_from = _counts_from(self._notice.get("count", "started"))
+        rule = self.document.get("boundary", {"rule": "cut"})["rule"]
+        counts_from = _counts_from(self.document.get("count", "started"))
         done: list[Meter] = []
         meter: Meter | None = None
         for period in ticks:
@@ -461,7 +467,7 @@ class _Piece:
         return sum(meter.held_to_its_cap for meter in (*done, *([meter] if meter else ())))
 
     def _cap(self, day: date) -> tuple[int, ...] | None:
-        for table, sums in self._row.caps:
+        for table, sums in self.row.caps:
             short = "up_to" not in table or self._length <= timedelta(seconds=seconds(table["up_to"]))
             under = "under" not in table or self._length < timedelta(seconds=seconds(table["under"]))
             if short and under and self._holds(table, day):
@@ -469,9 +475,9 @@ class _Piece:
         return None
 
     def _paid_before(self) -> int:
-        if not self._notice.get("shared_cap") or self.begin > self._entry:
+        if not self.document.get("shared_cap") or self.begin > self._entry:
             return 0
-        per = "day" if self._notice["cycle"] == "day" else "24h"
+        per = "day" if self.document["cycle"] == "day" else "24h"
         return sum(stay.fen for stay in recent(self._context, self.begin, per))
 
 
@@ -532,16 +538,16 @@ class _Stay:
 
     def __init__(self, question: Question, stretches: list[Stretch]) -> None:
         self._question = question
-        self._entry, exit_ = stretches[0][0], stretches[-1][1]
-        self._length = exit_ - self._entry
-        parts = [part for stretch in stretches for part in _versions(question.version, *stretch)]
-        self._anew_from = stretches[0][1]
-        rows = [row_for(version.document, question.context, self._entry.date()) for version, _ in parts]
-        self._newest, self._row = parts[-1][0].document, rows[-1]
+        self._entry, self._anew_from = stretches[0]
+        self._length = self._anew_from - self._entry  # what follows a payment is a stay of its own
         self._pieces = [
-            _Piece(version, row, stretch, (self._entry, exit_), question)
-            for (version, stretch), row in zip(parts, rows, strict=True)
+            _Piece(version, row_for(version.document, question.context, self._entry.date()), part, stay, question)
+            for stay in stretches
+            for version, part in _versions(question.version, *stay)
         ]
+        rows = [piece.row for piece in self._pieces]
+        self._newest, self._row = self._pieces[-1].document, rows[-1]
+        self._ends_free = len(stretches) == 1
         free = rows[0].free
         self._free = None if free is None or denied(free, self._entry, question.context) else free
         self._costs: dict[int, int] = {}
@@ -550,7 +556,7 @@ class _Stay:
         """Price it."""
         before = self._cost(0)
         total, taken = self._discounted(before)
-        inside = self._free is not None and within(self._free, self._length)
+        inside = self._ends_free and self._free is not None and within(self._free, self._length)
         return Answer(self._row.name, before, taken, total, inside)
 
     def _cost(self, off: int) -> int:
@@ -560,8 +566,7 @@ class _Stay:
         return self._costs[off]
 
     def _charge(self, off: int) -> int:
-        if self._free and within(self._free, self._length):
-            return 0
+        free = bool(self._free and within(self._free, self._length))
         each = self._free if self._free and self._free.get("each") == "cycle" else None
         left = off
         if self._free and not each and self._free.get("exceeded") == "deducted":
@@ -571,6 +576,8 @@ class _Stay:
             anew = piece.begin >= self._anew_from
             if anew:  # what follows a payment is a new stay without free time
                 left = min(left, off)
+            elif free:
+                continue
             cost, left = piece.charge(left, None if anew else each)
             sum_ += cost
         return sum_

@@ -37,7 +37,7 @@ Stretch = tuple[int, int]
 
 def quote(tariff: Tariff, parked: Parked, context: Context = NOTHING_ELSE) -> Quote:
     """Price a stay; raise `QuoteError` for times without offset, an exit before the entry, or an unknown class."""
-    entry, exit_ = _clocks(tariff, parked)
+    tariff, entry, exit_ = _in_force(tariff, parked)
     priced = _price(tariff, _unpaid(tariff, entry, exit_, context), context)
     newest, row = priced.newest
     return Quote(
@@ -56,7 +56,8 @@ def quote(tariff: Tariff, parked: Parked, context: Context = NOTHING_ELSE) -> Qu
     )
 
 
-def _clocks(tariff: Tariff, parked: Parked) -> Stretch:
+def _in_force(tariff: Tariff, parked: Parked) -> tuple[Tariff, int, int]:
+    """The version that prices the stay, at least its end, and the stay by that version's clock."""
     entry, exit_ = parked.entry, parked.exit
     if entry.utcoffset() is None or exit_.utcoffset() is None:
         raise QuoteError(
@@ -71,11 +72,14 @@ def _clocks(tariff: Tariff, parked: Parked) -> Stretch:
         raise QuoteError(
             f"出场 {exit_} 早于入场 {entry}，请更正其一 / the exit lies before the entry; correct one of them"
         )
-    if tariff.clock == "seconds":
-        return begin, end
-    up = _MINUTE - 1 if tariff.clock == "inward" else 0
-    begin, end = (begin + up) // _MINUTE * _MINUTE, end // _MINUTE * _MINUTE
-    return begin, max(begin, end)
+    newest, _ = _versions(tariff, begin, end)[-1]
+    up = _MINUTE - 1 if newest.clock == "inward" else 0
+    begin, end = _by_clock(newest, begin + up), _by_clock(newest, end)
+    return newest, begin, max(begin, end)
+
+
+def _by_clock(tariff: Tariff, seconds: int) -> int:
+    return seconds if tariff.clock == "seconds" else seconds // _MINUTE * _MINUTE
 
 
 def _unpaid(tariff: Tariff, entry: int, exit_: int, context: Context) -> list[Stretch]:
@@ -85,7 +89,7 @@ def _unpaid(tariff: Tariff, entry: int, exit_: int, context: Context) -> list[St
     fen = 0
     for paid in sorted(context.paid, key=lambda paid: paid.at) if rule else ():
         fen += paid.fen
-        at = min(exit_, max(entry, seconds_of(paid.at)))
+        at = min(exit_, max(entry, _by_clock(tariff, seconds_of(paid.at))))
         if rule and fen >= _price(tariff, [*stretches, (entry, at)], context).total:
             if exit_ <= at + rule.leave:
                 return [*stretches, (entry, at)]
@@ -127,10 +131,10 @@ class _Priced:
 
 
 def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Priced:
-    entry, exit_ = stretches[0][0], stretches[-1][1]
+    entry, paid_at = stretches[0]
     first, *others = (
         [
-            _Piece(version, _row(version, context, day_of(entry)), begin, end, stretches, context)
+            _Piece(version, _row(version, context, day_of(entry)), begin, end, stretch, context)
             for version, (begin, end) in _versions(tariff, *stretch)
         ]
         for stretch in stretches
@@ -138,17 +142,16 @@ def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Price
     after = [piece for pieces in others for piece in pieces]
     row, newest = first[0].row, [*first, *after][-1]
     given = None if row.free is None or _denied(row.free, entry, context) else row.free
-    free = given is not None and _within(given, exit_ - entry)
+    free = given is not None and _within(given, paid_at - entry)
     each_cycle = given if given and given.each_cycle else None
     deducted = given.time if given and not given.lost and not given.each_cycle else 0
 
     def bill(off: int) -> _Bill:
         new = _Bill()
+        left = deducted + off
         if free:
             new.charge(FREE, "", 1, 0, (1, 1))
-            return new
-        left = deducted + off
-        for piece in first:
+        for piece in () if free else first:
             left = piece.charge(new, left, each_cycle)
         left = min(left, off)  # what follows a payment is a new stay, without free time
         for piece in after:
@@ -158,7 +161,7 @@ def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Price
     whole = bill(0)
     pool = _applicable(newest.tariff, entry, context)
     total, taken = _discounted(newest.tariff, whole.total, pool, lambda off: bill(off).total)
-    return _Priced((newest.tariff, newest.row), whole, taken, total, free)
+    return _Priced((newest.tariff, newest.row), whole, taken, total, free and not after)
 
 
 def _versions(tariff: Tariff, begin: int, end: int) -> list[tuple[Tariff, Stretch]]:
@@ -223,7 +226,7 @@ class _Piece:
     row: PriceClass
     begin: int
     end: int
-    stay: list[Stretch]
+    stay: Stretch
     context: Context
 
     def charge(self, bill: _Bill, off: int, free: Free | None) -> int:
@@ -260,7 +263,7 @@ class _Piece:
 
     def _paid_before(self) -> int:
         """What the vehicle's earlier stays have paid of the first cycle's cap."""
-        if not self.tariff.shared_cap or self.begin > self.stay[0][0]:
+        if not self.tariff.shared_cap or self.begin > self.stay[0]:
             return 0
         recent = _recent(self.context, self.begin, per_day=self.tariff.cycle == "day")
         return sum(earlier.fen for earlier in recent)
@@ -284,7 +287,7 @@ class _Piece:
         if free and not free.lost:
             charged, _ = without(charged, free.time)
         lines, caps, fen = len(bill.lines), len(bill.caps), 0
-        for part in cross(self.tariff.crossed, charged, end, last=end == self.end):
+        for part in cross(self.tariff.crossed, charged, last=end == self.end):
             fen += self._part(bill, part, cycles)
         if self.row.full is not None and end - begin == DAY and fen > self.row.full:
             del bill.lines[lines:], bill.caps[caps:]
@@ -318,7 +321,7 @@ class _Piece:
         return bill.cut(period.name, fen, period.cap, cycles)
 
     def _cap(self, begin: int, index: int) -> int | None:
-        length = self.stay[-1][1] - self.stay[0][0]
+        length = self.stay[1] - self.stay[0]
         for cap in self.row.caps:
             if (
                 (cap.up_to is None or length <= cap.up_to)

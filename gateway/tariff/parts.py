@@ -98,18 +98,15 @@ def without(parts_: list[Part], seconds: int) -> tuple[list[Part], int]:
     return kept, seconds
 
 
-def cross(rule: Crossed, parts_: list[Part], end: int, *, last: bool) -> list[Part]:
-    """Apply what the notice says of stays over more than one period; `end` is where this cycle ends.
-
-    `last`: the stay ends there too.
-    """
-    if len(parts_) < 2:
+def cross(rule: Crossed, parts_: list[Part], *, last: bool) -> list[Part]:
+    """Apply what the notice says of stays over more than one period to one cycle; `last`: the stay ends with it."""
+    if all(period is parts_[0][2] for _, _, period in parts_):
         return parts_
     match rule.rule:
         case "unit":
-            return _units_run_on(parts_, end, only_first=False)
+            return _units_run_on(parts_, only_first=False)
         case "short_before":
-            return _units_run_on(parts_, end, only_first=True)
+            return _units_run_on(parts_, only_first=True)
         case "short_after" if last:
             return _short_end_joins(parts_, rule.seconds)
         case "once":
@@ -118,19 +115,28 @@ def cross(rule: Crossed, parts_: list[Part], end: int, *, last: bool) -> list[Pa
             return parts_
 
 
-def _units_run_on(parts_: list[Part], end: int, *, only_first: bool) -> list[Part]:
-    """A unit that passes from one period into the next belongs to the one in which it began."""
+def _units_run_on(parts_: list[Part], *, only_first: bool) -> list[Part]:
+    """A unit that passes from one period into the next belongs to the one in which it began, up to free time."""
     kept: list[Part] = []
     reach = 0
-    for (own, stop, period), following in zip(parts_, [*parts_[1:], None], strict=True):
+    for number, (own, stop, period) in enumerate(parts_):
         begin = max(own, reach)
         if begin >= stop:
             continue
-        touches = following is not None and following[0] == stop
-        if touches and (not only_first or (not kept and stop - begin < (period.steps[0].unit or 0))):
-            reach = min(end, begin + _covered(period, stop - begin))
+        if not only_first or (not kept and stop - begin < (period.steps[0].unit or 0)):
+            reach = min(_charged_until(parts_[number:]), begin + _covered(period, stop - begin))
         kept.append((begin, max(stop, reach), period))
     return kept
+
+
+def _charged_until(parts_: list[Part]) -> int:
+    """Where the first free time after these parts' begin is."""
+    until = parts_[0][1]
+    for begin, end, _ in parts_[1:]:
+        if begin != until:
+            break
+        until = end
+    return until
 
 
 def _covered(period: Period, seconds: int) -> int:
