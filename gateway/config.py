@@ -21,13 +21,14 @@ from drivers.barrier.profile import parse as parse_profile
 from drivers.reader.options import ReaderOptions
 from drivers.security.module import InRsu, Remote, SecurityModule, Software
 from drivers.security.options import BoxOptions, SoftwareKeys
-from gateway.findings import TOO_DEEP, told
+from gateway.findings import TOO_DEEP, refused, told
 from gateway.lane.state import PRESENCE, LaneRules
-from gateway.notice import TariffError
-from gateway.notice import parse as parse_tariff
+from gateway.notice.mistakes import TariffError
+from gateway.notice.tariff import parse as parse_tariff
 from gateway.recorder import RecorderOptions
 from gateway.site import SiteRules
 from gateway.tariff.rules import Tariff
+from gateway.toml_mistakes import Mistake, explained
 from gateway.toml_positions import KeyPath, line_of, positions
 from gateway.uplink.options import UplinkOptions
 from protocols.obu.psam import PsamKeys, SoftwarePsam
@@ -38,7 +39,8 @@ T = TypeVar("T")
 Table = TypeVar("Table", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
-NOT_TOML = "TOML 语法错误，请检查引号、括号和等号 / not TOML; check quotes, brackets and ="
+_LARGEST = 1 << 20
+"""Bytes of a file. The worst texts of this size were seen to take three seconds and 500 MB."""
 
 
 class _Table(BaseModel):
@@ -184,20 +186,26 @@ class TomlFile:
     @classmethod
     def read(cls, path: Path, parse_float: Callable[[str], object] = float) -> "TomlFile":
         """Raises ConfigError if there is no such file, or it is not TOML."""
+        text = ""
+        found: list[Mistake]
         try:
+            if path.stat().st_size > _LARGEST:
+                raise ConfigError((Problem(path, 1, "", "文件超过 1 MiB，过大 / is larger than 1 MiB: too large"),))
             text = path.read_text(encoding="utf-8-sig")  # as Windows saves it
             return cls(path, text, tomli.loads(text, parse_float=parse_float), positions(text))
         except OSError as error:
-            line, message = 1, f"无法读取 / cannot be read: {error.strerror}"
+            chinese, english = refused(error)
+            found = [(1, f"无法读取，{chinese} / cannot be read: {english}")]
         except UnicodeDecodeError as error:
-            line, message = error.object.count(b"\n", 0, error.start) + 1, "须存为 UTF-8 / must be saved as UTF-8"
+            line = error.object.count(b"\n", 0, error.start) + 1
+            found = [(line, "须存为 UTF-8 / must be saved as UTF-8")]
         except tomli.TOMLDecodeError as error:
-            line, message = error.lineno, f"{NOT_TOML}: {error.msg}"
+            found = explained(text, error)
         except RecursionError:
-            line, message = 1, TOO_DEEP
+            found = [(1, TOO_DEEP)]
         except (ValueError, ArithmeticError):  # Python reads no number of thousands of digits
-            line, message = 1, "有一个数字太大 / a number in it is too large"
-        raise ConfigError((Problem(path, line, "", message),))
+            found = [(1, "有一个数字太大 / a number in it is too large")]
+        raise ConfigError(tuple(Problem(path, line, "", message) for line, message in found))
 
     def tables(self, kind: str) -> list[tuple[int, dict[str, Any]]]:
         """The `[[kind]]` tables with their numbers from 0; what is no table is left out."""

@@ -1,5 +1,6 @@
-"""What pydantic finds in a document, as a technician would say it, in Chinese and English. Pure."""
+"""What pydantic or the system finds wrong, as a technician would say it, in Chinese and English. Pure."""
 
+import errno
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import get_args
@@ -38,6 +39,22 @@ _FINDINGS = {
     "list_type": "须为列表 [ ] 或 [[{key}]] / must be a list [ ], or [[{key}]]",
     "json_invalid": TOO_DEEP,  # all else that comes from TOML can be written as JSON
 }
+
+_ERRNO = {
+    errno.ENOENT: "没有这个文件",
+    errno.ENOTDIR: "路径中有一段不是目录",
+    errno.EISDIR: "是目录",
+    errno.EACCES: "无权限",
+    errno.EPERM: "无权限",
+    errno.EROFS: "磁盘只读",
+    errno.ENOSPC: "磁盘已满",
+    errno.EFBIG: "文件过大",
+}
+
+
+def refused(error: OSError) -> tuple[str, str]:
+    """What the operating system refuses, in Chinese and in its own words."""
+    return _ERRNO.get(error.errno or 0, "系统错误"), error.strerror or str(error)
 
 
 def told(error: ValidationError, model: type[BaseModel], *, secret: str = "") -> Iterator[tuple[KeyPath, str]]:

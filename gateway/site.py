@@ -190,7 +190,8 @@ def gather(
                 return replace(facts, left=left)
             # A clock that went back must not make a stay negative; law 10 keeps such a stay from being debited.
             end = max(now.wall, stay.entered)
-            context = Context(stay.vehicle_class, stay.color, earlier=stay.earlier, channel="etc")
+            earlier = tuple(before for _, before in stay.earlier)
+            context = Context(stay.vehicle_class, stay.color, earlier=earlier, channel="etc")
             price = quote(rules.tariff, Parked(stay.entered, end), context)
             return replace(facts, stay=stay, left=left, quote=price, doubt=stays.undecided(stay.id))
         case _:

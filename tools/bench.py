@@ -21,7 +21,7 @@ from timeit import timeit
 import tomli
 
 from gateway.config import load_tariff
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Parked
 from gateway.tariff.rules import Tariff

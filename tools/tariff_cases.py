@@ -11,7 +11,8 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from gateway.notice import DiscountTable, parse
+from gateway.notice.tables import DiscountTable
+from gateway.notice.tariff import parse
 from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit
 from gateway.tariff.rules import Tariff
 from tools.tariff_oracle import CHINA, COLORS, Question, Version, answer, seconds

@@ -82,6 +82,11 @@ class Period:
     steps: tuple[Step, ...]
     cap: int | None
 
+    @property
+    def all_day(self) -> bool:
+        """Whether it has no end, but where a cycle ends."""
+        return (self.table.get("from", "00:00"), self.table.get("to", "24:00")) == ("00:00", "24:00")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -345,16 +350,19 @@ class _Piece:
             tuple(dates.get("holidays", ())), tuple(dates.get("working", ())), tuple(dates.get("free", ()))
         )
         self._cycles = [(begin, end, self._walk(begin, end)) for begin, end in self._cut_into_cycles()]
+        self._going_on: Meter | None = None
 
     def charge(self, off: int, each: Table | None) -> tuple[int, int]:
         """What it costs with so many seconds of charged time off, and how many of those are left."""
         if self.row.exempt:
             return 0, off
         sum_ = 0
+        self._going_on = None
         for number, (begin, end, ticks) in enumerate(self._cycles):
             if each and within(each, end - begin):
+                self._going_on = None
                 continue
-            cost, off = self._cycle(begin, end, ticks, off, each)
+            cost, off = self._cycle((begin, end), ticks, off, each, first=number == 0)
             caps = self._cap(begin.date())
             if caps is not None:
                 cap = caps[number] if number < len(caps) else caps[-1]
@@ -362,7 +370,7 @@ class _Piece:
             sum_ += cost
         if self.row.uplift:
             percent, rounding = self.row.uplift
-            sum_ = rounded(sum_ * (100 + percent) / 100, rounding)
+            sum_ = max(sum_, rounded(sum_ * (100 + percent) / 100, rounding))
         return sum_, off
 
     def _cut_into_cycles(self) -> Iterator[Stretch]:
@@ -407,13 +415,15 @@ class _Piece:
         kind: Kind = self._calendar.kind(day)
         return (not table.get("days") or kind in table["days"]) and in_season(table.get("season", []), day)
 
-    def _cycle(self, begin: datetime, end: datetime, ticks: Ticks, off: int, each: Table | None) -> tuple[int, int]:
+    def _cycle(self, cycle: Stretch, ticks: Ticks, off: int, each: Table | None, *, first: bool) -> tuple[int, int]:
+        begin, end = cycle
         ticks, left = self._without(ticks, off)
         if each and each.get("exceeded") == "deducted":
             ticks, _ = self._without(ticks, seconds(each["time"]))
-        cost = self._meter(self._crossed(ticks, last=end == self._end))
-        if self.row.full is not None and end - begin == _DAY:
-            cost = min(cost, self.row.full)
+        cost = self._meter(self._crossed(ticks, end - begin, last=end == self._end), first=first)
+        if self.row.full is not None and end - begin == _DAY and cost > self.row.full:
+            self._going_on = None
+            cost = self.row.full
         return cost, left
 
     def _without(self, ticks: Ticks, off: int) -> tuple[Ticks, int]:
@@ -427,15 +437,14 @@ class _Piece:
             off -= self._tick if taken else 0
         return kept, off
 
-    def _crossed(self, ticks: Ticks, *, last: bool) -> Ticks:
+    def _crossed(self, ticks: Ticks, length: timedelta, *, last: bool) -> Ticks:
         """What the rules for two periods make of it that look at whole parts."""
         rule = self.document.get("boundary", {"rule": "cut"})
         charged = [number for number, period in enumerate(ticks) if period]
         if rule["rule"] == "once" and charged:
-            reach = (charged[-1] + 1 - charged[0]) * self._tick
             named = [period for period in ticks if period and period.table.get("name") == rule["period"]]
             several = len({id(period) for period in ticks if period}) > 1
-            if several and named and reach <= seconds(rule["within"]):
+            if several and named and length <= timedelta(seconds=seconds(rule["within"])):
                 return [named[0] for period in ticks if period]
         if rule["rule"] == "short_after" and charged and last:
             return self._short_end_joined(ticks, charged[-1], seconds(rule["under"]))
@@ -450,21 +459,30 @@ class _Piece:
             return [*ticks[:begin], *[before] * (last + 1 - begin), *ticks[last + 1 :]]
         return ticks
 
-    def _meter(self, ticks: Ticks) -> int:
+    def _meter(self, ticks: Ticks, *, first: bool) -> int:
+        """What these ticks cost; a meter that still runs at their end may go on in the next cycle."""
         rule = self.document.get("boundary", {"rule": "cut"})["rule"]
         counts_from = _counts_from(self.document.get("count", "started"))
         done: list[Meter] = []
-        meter: Meter | None = None
+        meter = self._going_on
+        if meter and (not ticks or ticks[0] is not meter.period or meter.period.all_day or rule == "once"):
+            meter = None
+        had = meter.held_to_its_cap if meter else 0
         for period in ticks:
             if meter and period:
                 meter.crossed = meter.crossed or meter.period is not period
-            if meter and (period is None or (meter.crossed and not _runs_on(rule, meter, first=not done))):
+            if meter and (
+                period is None or (meter.crossed and not _runs_on(rule, meter, first=first and not done))
+            ):
                 done.append(meter)
                 meter = None
             if period:
                 meter = meter or Meter(period, counts_from)
                 meter.tick(self._tick)
-        return sum(meter.held_to_its_cap for meter in (*done, *([meter] if meter else ())))
+        self._going_on = None if meter and meter.crossed else meter
+        if meter:
+            done.append(meter)
+        return sum(one.held_to_its_cap for one in done) - had
 
     def _cap(self, day: date) -> tuple[int, ...] | None:
         for table, sums in self.row.caps:
@@ -587,10 +605,10 @@ class _Stay:
         pool = [(table, self._time(table)) for table, _ in mine]
         pool += [(table, seconds(table["time"]) if "time" in table else 0) for table in self._question.coupons]
         if self._newest.get("stacking", "best") == "best":
-            single = [one for one in pool if not one[0].get("on_top")]
-            sums = [self._take([one], before)[0] for one in single]
-            best = single[sums.index(min(sums))] if single else None
-            pool = [one for one in pool if one is best or one[0].get("on_top")]
+            on_top = [one for one in pool if one[0].get("on_top")]
+            single = [[one, *on_top] for one in pool if not one[0].get("on_top")]
+            sums = [self._take(some, before)[0] for some in single]
+            pool = single[sums.index(min(sums))] if single else on_top
         return self._take(pool, before)
 
     def _may_have(self, table: Table) -> bool:
@@ -602,6 +620,7 @@ class _Stay:
             not table.get("permits") or any(kind in held for kind in table["permits"]),
             not table.get("channel") or context.channel == table["channel"],
             "first" not in table or len(before) < table["first"],
+            not table.get("charging") or any(order.seconds for order in context.charged),
         ]
         return all(wanted)
 

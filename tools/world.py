@@ -35,7 +35,7 @@ from gateway.ledger.entries import (
     StayImported,
 )
 from gateway.ledger.stays import Stays
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.runner import Runner
 from gateway.site import SiteRules
 from protocols.rsu.dialect import Dialect

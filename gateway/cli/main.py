@@ -16,11 +16,12 @@ import typer
 from gateway import config as site_config
 from gateway import replay as replaying
 from gateway.cli import airframes, show
+from gateway.cli import check as checking
 from gateway.cli import decode as decoding
 from gateway.cli import dissector as dissecting
 from gateway.cli.capture import capture as captures
-from gateway.cli.plainly import fail, plainly
-from gateway.cli.tariff import FEE_EXAMPLE, fee, tariff
+from gateway.cli.plainly import Commands, fail, plainly
+from gateway.cli.tariff import FEE_COMMAND, FEE_EXAMPLE, fee, tariff
 from gateway.daemon import BUILT, clock, serve
 from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
@@ -34,16 +35,22 @@ STAYS = f"inside.jsonl 每车一行 / one line per car:\n\n{imports.EXAMPLE}"
 
 app = typer.Typer(
     name="etclane",
+    cls=Commands,
+    epilog=f"例 / example: {FEE_COMMAND}",
     help="ETC 停车场边缘网关 / the edge gateway of an ETC parking lot",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-ledger = typer.Typer(help="账本 / the ledger", no_args_is_help=True)
+ledger = typer.Typer(
+    help="账本 / the ledger",
+    epilog="例 / example: etclane ledger verify -c /etc/etclane/site.toml",
+    no_args_is_help=True,
+)
 app.add_typer(ledger, name="ledger")
-app.add_typer(captures, name="capture")
-app.add_typer(tariff, name="tariff")
+app.add_typer(captures, name="capture", epilog="例 / example: etclane capture convert lane1.log --dialect wanji")
+app.add_typer(tariff, name="tariff", epilog="例 / example: etclane tariff check config/tariffs/*.toml")
 
 Site = Annotated[Path, typer.Option("--config", "-c", help="车场配置 / the site's TOML")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs")]
@@ -87,8 +94,8 @@ def check(config: Site = DEFAULT_SITE) -> None:
     """检查配置，一次列出全部错误 / check a configuration: all mistakes at once, with file and line."""
     with plainly():
         site = site_config.load(config)
-    lanes = ", ".join(f"{lane.name} ({lane.role})" for lane in site.rules.lanes.values())
-    typer.echo(f"{config}: 配置正确 / good: {site.options.site.id}, {lanes}; {site.rules.tariff.name}")
+    for line in checking.said(config, site):
+        typer.echo(line)
 
 
 @app.command(epilog="例 / example: etclane decode --dialect wanji ffff001000000002c4013f41")

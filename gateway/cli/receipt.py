@@ -1,13 +1,14 @@
 """A quote as a receipt: aligned in a terminal, and short even for a year's stay. Pure: values in, text out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from unicodedata import east_asian_width
 
 from gateway.cli.show import yuan
-from gateway.notice import length
+from gateway.notice.values import length, spoken
 from gateway.tariff.parts import seconds_of
-from gateway.tariff.quote import CapCut, Line, Quote
+from gateway.tariff.quote import CapCut, DiscountTaken, Line, Quote
 from gateway.tariff.rules import DAY
 from protocols.rsu.messages import CHINA
 
@@ -17,7 +18,12 @@ HASH_SHOWN = 12
 _FEW = 3
 """A receipt lists so many stretches of cycles one by one; of more it says how many cycles they are."""
 
+_MANY = 24
+"""So many lines still fit a screen: of more, all that are alike are gathered."""
+
 _BETWEEN = 2
+
+_Key = tuple[str, str, int, int]
 
 
 def width(text: str) -> int:
@@ -62,8 +68,11 @@ def _head(quote: Quote) -> Iterator[str]:
 
 
 def _sums(quote: Quote) -> Iterator[str]:
-    parts = [*_lines(quote), *_caps(quote)]
-    parts += [_Sum(f"优惠 / discount {taken.name}", "", -taken.fen) for taken in quote.discounts]
+    lines = _in_order(quote.lines)
+    too_many = len(lines) > _MANY
+    if too_many:
+        lines = _alike(quote.lines)
+    parts = [*map(_line, lines), *_caps(quote), *map(_discount, quote.discounts)]
     ends = [_Sum("合计 / total", "", quote.total)]
     if quote.paid:
         ends += [_Sum("已付 / paid", "", -quote.paid), _Sum("应付 / due", "", quote.due)]
@@ -78,21 +87,51 @@ def _sums(quote: Quote) -> Iterator[str]:
     rule = "-" * (labels + reckoned + money)
     several = max((line.to_cycle for line in quote.lines), default=1) > 1
     yield rule
+    if too_many:
+        yield "同类合并 / alike lines gathered"
     yield from (row(one, one.cycles if several else "") for one in parts)
     if parts:
         yield rule
     yield from (row(one, "元 / yuan") for one in ends)
 
 
-def _lines(quote: Quote) -> Iterator[_Sum]:
-    groups: dict[tuple[str, str, int, int], list[Line]] = {}
-    for line in quote.lines:
-        each = line.units // (line.to_cycle - line.from_cycle + 1)
-        groups.setdefault((line.rule, line.period, line.unit_fen, each), []).append(line)
-    for (rule, period, unit_fen, _), alike in groups.items():
-        units = sum(line.units for line in alike)
-        label = f"{period} {rule}".strip()
-        yield _Sum(label, f"{units} x {yuan(unit_fen)} =", sum(line.fen for line in alike), _cycles(alike))
+def _line(alike: Sequence[Line]) -> _Sum:
+    one = alike[0]
+    units = sum(line.units for line in alike)
+    label = f"{one.period} {one.rule}".strip()
+    return _Sum(label, f"{units} x {yuan(one.unit_fen)} =", sum(line.fen for line in alike), _cycles(alike))
+
+
+def _in_order(lines: Iterable[Line]) -> list[list[Line]]:
+    """The lines in the order of the stay; where cycles on end say the same in the same order, they say it once."""
+    gathered: list[list[Line]] = []
+    run: list[list[Line]] = []
+    for _, cycle in groupby(lines, lambda line: (line.from_cycle, line.to_cycle)):
+        new = [[line] for line in cycle]
+        if run and run[0][-1].to_cycle + 1 == new[0][0].from_cycle and _keys(run) == _keys(new):
+            for alike, same in zip(run, new, strict=True):
+                alike.extend(same)
+        else:
+            run = new
+            gathered += new
+    return gathered
+
+
+def _alike(lines: Iterable[Line]) -> list[list[Line]]:
+    """All alike lines together, wherever in the stay they are."""
+    groups: dict[_Key, list[Line]] = {}
+    for line in lines:
+        groups.setdefault(_key(line), []).append(line)
+    return list(groups.values())
+
+
+def _keys(run: list[list[Line]]) -> list[_Key]:
+    return [_key(alike[0]) for alike in run]
+
+
+def _key(line: Line) -> _Key:
+    """What lines of several cycles have in common that are alike: the units are those of one cycle."""
+    return line.rule, line.period, line.unit_fen, line.units // (line.to_cycle - line.from_cycle + 1)
 
 
 def _caps(quote: Quote) -> Iterator[_Sum]:
@@ -102,6 +141,11 @@ def _caps(quote: Quote) -> Iterator[_Sum]:
     for (period, cap_fen), alike in groups.items():
         label = f"封顶 / cap {yuan(cap_fen)} {period}".strip()
         yield _Sum(label, "", -sum(cut.fen for cut in alike), _cycles(alike))
+
+
+def _discount(taken: DiscountTaken) -> _Sum:
+    off = f" 减免{spoken(taken.time)} / {span(taken.time)} off" if taken.time else ""
+    return _Sum(f"优惠 / discount {taken.name}{off}", "", -taken.fen)
 
 
 def _cycles(alike: Sequence[Line] | Sequence[CapCut]) -> str:

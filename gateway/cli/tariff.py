@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
 from pydantic import TypeAdapter, ValidationError
@@ -18,25 +18,30 @@ from gateway.cli.curve import Curves, Plateau
 from gateway.cli.plainly import fail, plainly
 from gateway.cli.receipt import HASH_SHOWN, padded, receipt, width
 from gateway.config import ConfigError, Problem, load_tariff
-from gateway.notice import COLORS, Color, DiscountTable, Length
+from gateway.notice.tables import DiscountTable
+from gateway.notice.values import COLORS, Length
 from gateway.tariff.doubts import Doubt, doubts
 from gateway.tariff.engine import quote
 from gateway.tariff.parts import seconds_of
-from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit
+from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit, Quote
 from gateway.tariff.rules import DAY, Discount, Tariff
 from protocols.rsu.messages import CHINA
 
-T = TypeVar("T")
-
+FEE_COMMAND = "etclane fee config/tariffs/lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
 FEE_EXAMPLE = (
-    "例 / example: etclane fee lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01\n\n"
-    "可加 / and also: --class 大型车 --plate-color green-gradient --permit 月租:2026-11-01..2026-11-30 --coupon "
-    "30min --charged 45min --earlier 2026-11-21T06:00..2026-11-21T06:20=0,free --paid 2026-11-21T09:00=5 "
-    "--channel etc"
+    f"例 / example: {FEE_COMMAND}\n\n"
+    "etclane fee config/tariffs/weifang.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01 --class 1 "
+    "--plate-color 渐变绿 --permit 门诊患者:2026-11-01..2026-11-30 --coupon 30分钟 --charged 45分钟 "
+    "--earlier 2026-11-21T06:00..2026-11-21T06:20=0,free --paid 2026-11-21T09:00=5元 --channel etc"
 )
 
 _YEARS = range(1971, 2200)
-_MONEY = re.compile(r"\d{1,6}(?:\.\d{1,2})?")
+_MONEY = re.compile(r"(\d{1,6}(?:\.\d{1,2})?)(?:元|yuan)?")
+_UNITS = {"小时": "h", "分钟": "min", "天": "d"}
+_COLORS = dict(zip(("蓝", "黄", "黑", "白", "渐变绿", "黄绿", "绿", "蓝白"), COLORS, strict=True))
+_LONE_DIGIT = re.compile(r"(?<![\d.,])\d(?!\d)")
+"""2026-12-7 8:00: but for the 0 before it, as a time is written."""
+
 _CODE = re.compile(r"\d+")
 _LAST_CODE = 255
 _LONGEST_TABLE = 7 * DAY
@@ -62,25 +67,31 @@ class Channel(StrEnum):
 # --- words of the command line -------------------------------------------------------------------------------
 
 
-def _read(kind: TypeAdapter[T], value: object) -> T:
-    """A value as a notice reads it; otherwise the notice's own sentence of what is allowed."""
+def _length(word: str) -> int:
+    """A length as a notice reads it; otherwise the notice's own sentence of what is allowed."""
     try:
-        return kind.validate_python(value)
+        return TypeAdapter(Length).validate_python(_in_letters(word))
     except ValidationError as error:
         raise typer.BadParameter(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
 
 
-def _length(word: str) -> int:
-    return _read(TypeAdapter(Length), word)
+def _in_letters(word: str) -> str:
+    """A length as a notice writes it: 1h30min for 1小时30分钟."""
+    for chinese, unit in _UNITS.items():
+        word = word.replace(chinese, unit)
+    return word
 
 
 def _color(word: str) -> int:
-    return _read(TypeAdapter(Color), word)
+    color = _COLORS.get(word, word)
+    if color not in COLORS:
+        raise typer.BadParameter(f"{word!r}: 须为 {'、'.join(_COLORS)} 之一 / must be one of {', '.join(COLORS)}")
+    return COLORS.index(color)
 
 
 def _moment(word: str) -> datetime:
     try:
-        at = datetime.fromisoformat(word)
+        at = datetime.fromisoformat(_LONE_DIGIT.sub(r"0\g<0>", word))
     except ValueError:
         at = None
     if at is None or at.year not in _YEARS:
@@ -119,30 +130,32 @@ def _permit(word: str) -> Permit:
 
 
 def _day(word: str) -> date | None:
-    return date.fromisoformat(word) if word else None
+    return date.fromisoformat(_LONE_DIGIT.sub(r"0\g<0>", word)) if word else None
 
 
 def _coupon(word: str) -> Discount:
     table: dict[str, object] = {"name": word}
-    if word == "all":
-        table["whole"] = True
-    elif word.endswith("yuan"):
-        table["yuan"] = _number(word.removesuffix("yuan"))
+    if word in ("all", "全免"):
+        table = {"name": "全免券", "whole": True}
+    elif word.endswith(("元", "yuan")):
+        table["yuan"] = _number(word)
     elif word.endswith("%"):
         table["percent"] = _number(word.removesuffix("%"))
     else:
-        table["time"] = word
+        table["time"] = _in_letters(word)
     try:
         return DiscountTable.model_validate(table).rule()
     except ValidationError:
         raise typer.BadParameter(
-            f"{word!r}: 须为 30min、5yuan、10% 这样的时长、金额、折扣，或 all 全免 / must be a time, a sum or a "
+            f"{word!r}: 须为 30分钟、5元、10% 这样的时长、金额、折扣，或 all 全免 / must be a time, a sum or a "
             "percentage to take off, such as 30min, 5yuan, 10%, or all"
         ) from None
 
 
 def _number(word: str) -> Decimal | None:
-    return Decimal(word) if _MONEY.fullmatch(word) else None
+    """Yuan or a percentage of at most two decimals, with its unit or without."""
+    match = _MONEY.fullmatch(word)
+    return Decimal(match[1]) if match else None
 
 
 def _earlier(word: str) -> Earlier:
@@ -178,10 +191,14 @@ def _picture(word: str) -> Path:
     return Path(word)
 
 
+_COLOR_HELP = ", ".join(f"{chinese} {color}" for chinese, color in _COLORS.items())
+
 AsJson = Annotated[bool, typer.Option("--json", help="JSON 输出 / for programs")]
 Notice = Annotated[Path, typer.Argument(metavar="TARIFF", help="费率文件 / a tariff's TOML")]
-PlateColor = Annotated[
-    int | None, typer.Option(parser=_color, metavar="COLOR", help=f"车牌颜色 / {', '.join(COLORS)}")
+PlateColor = Annotated[int | None, typer.Option(parser=_color, metavar="COLOR", help=f"车牌颜色 / {_COLOR_HELP}")]
+Permits = Annotated[
+    list[Permit] | None,
+    typer.Option("--permit", parser=_permit, metavar="KIND[:FROM..TO]", help="证件及有效期 / a permit, its days"),
 ]
 
 
@@ -201,15 +218,12 @@ def fee(
         typer.Option("--class", metavar="CLASS", help="车型代码，或收费类别名称 / a code, or the name of a row"),
     ] = "1",
     plate_color: PlateColor = None,
-    permit: Annotated[
-        list[Permit] | None,
-        typer.Option(parser=_permit, metavar="KIND[:FROM..TO]", help="证件及有效期 / a permit, its days"),
-    ] = None,
+    permits: Permits = None,
     coupon: Annotated[
-        list[Discount] | None, typer.Option(parser=_coupon, metavar="30min|5yuan|10%|all", help="优惠券 / coupon")
+        list[Discount] | None, typer.Option(parser=_coupon, metavar="30分钟|5元|10%|all", help="优惠券 / coupon")
     ] = None,
     charged: Annotated[
-        int | None, typer.Option(parser=_length, metavar="LENGTH", help="充电时长，如 45min / time it charged")
+        int | None, typer.Option(parser=_length, metavar="LENGTH", help="充电时长，如 45分钟 / time it charged")
     ] = None,
     earlier: Annotated[
         list[Earlier] | None,
@@ -227,7 +241,7 @@ def fee(
         context = Context(
             _class(vehicle_class),
             plate_color,
-            _known(found, permit or []),
+            _known(found, permits or []),
             tuple(coupon or ()),
             tuple(earlier or ()),
             () if charged is None else (Charged("", charged),),
@@ -235,6 +249,7 @@ def fee(
             channel or "",
         )
         price = quote(found, Parked(entry, exit_), context)
+        _possible(price, context)
     name = next(one.name for one in _versions(found) if one.content_hash == price.content_hash)
     typer.echo(show.as_json(price.to_json()) if as_json else receipt(price, name))
 
@@ -260,7 +275,7 @@ def check(
                 typer.echo(
                     show.as_json(_checked_json(file, found, doubted))
                     if as_json
-                    else "\n".join(_checked(file, found, doubted))
+                    else "\n".join(checked(file, found, doubted))
                 )
         if problems and not as_json:
             raise ConfigError(tuple(dict.fromkeys(problems)))
@@ -268,7 +283,7 @@ def check(
         raise typer.Exit(1)
 
 
-@tariff.command(epilog="例 / example: etclane tariff table lanzhou-airport.toml --until 24h --plot lanzhou.svg")
+@tariff.command(epilog="例 / example: etclane tariff table config/tariffs/lanzhou-airport.toml --until 24h")
 def table(
     file: Notice,
     *,
@@ -276,6 +291,7 @@ def table(
         str | None, typer.Option("--class", metavar="CLASS", help="只列此车型 / only this class: a code, or a row")
     ] = None,
     plate_color: PlateColor = None,
+    permits: Permits = None,
     entry: Annotated[
         datetime | None,
         typer.Option(parser=_moment, metavar="TIME", help="入场，缺省为周三 9:00 / or on a Wednesday at 9"),
@@ -295,7 +311,8 @@ def table(
             raise typer.BadParameter("至多 7d / may be 7d at most", param_hint="--until")
         found = load_tariff(file)
         begin = entry or _usual_entry(found)
-        curves = _curves(found, begin, reach, vehicle_class, plate_color)
+        held = _known(found, permits or [])
+        curves = _curves(found, begin, reach, vehicle_class, Context(plate_color=plate_color, permits=held))
         if plot:
             title = f"{found.name} {found.version}"
             plot.write_text(curve.svg(title, f"{_tariff_line(found)} · {_entry_line(begin)}", curves), "utf-8")
@@ -314,6 +331,18 @@ def _versions(found: Tariff) -> Iterator[Tariff]:
         yield from _versions(found.replaces.tariff)
 
 
+def _possible(price: Quote, context: Context) -> None:
+    """What is told of the stay must have happened: paid while it lasted, earlier stays over when it began."""
+    if any(not price.entry <= paid.at <= price.exit for paid in context.paid):
+        raise typer.BadParameter(
+            "付款时间须在入场与出场之间 / one pays between entry and exit", param_hint="--paid"
+        )
+    if any(earlier.exit > price.entry for earlier in context.earlier):
+        raise typer.BadParameter(
+            "此前的停车须在本次入场前结束 / an earlier stay must end before this one begins", param_hint="--earlier"
+        )
+
+
 def _known(found: Tariff, permits: list[Permit]) -> tuple[Permit, ...]:
     """The permits, if the tariff knows them all: a kind that is spelled wrong would get the full price."""
     known: set[str] = set()
@@ -321,8 +350,10 @@ def _known(found: Tariff, permits: list[Permit]) -> tuple[Permit, ...]:
         known |= {rule.kind for rule in version.permits}
         known = known.union(*(row.permits for row in version.classes), *(one.permits for one in version.discounts))
     for permit in permits:
+        if not known:
+            fail(f"没有证件 {permit.kind!r}，本费率没有证件 / no such permit: this tariff knows none")
         if permit.kind not in known:
-            kinds = ", ".join(sorted(known)) or "-"
+            kinds = ", ".join(sorted(known))
             fail(f"没有证件 {permit.kind!r}，有: {kinds} / no such permit in this tariff; there are: {kinds}")
     return tuple(permits)
 
@@ -330,7 +361,8 @@ def _known(found: Tariff, permits: list[Permit]) -> tuple[Permit, ...]:
 # --- check ---------------------------------------------------------------------------------------------------
 
 
-def _checked(file: Path, found: Tariff, doubted: list[Doubt]) -> Iterator[str]:
+def checked(file: Path, found: Tariff, doubted: list[Doubt]) -> Iterator[str]:
+    """What a good tariff is, and what is doubtful in it, line by line."""
     rows = "、".join(row.name for row in found.classes)
     said = f"{found.id} ({found.version}), {rows}, {found.content_hash[:HASH_SHOWN]}"
     if not doubted:
@@ -381,14 +413,12 @@ def _usual_entry(found: Tariff) -> datetime:
     return at
 
 
-def _curves(
-    found: Tariff, entry: datetime, until: int, vehicle_class: str | None, plate_color: int | None
-) -> Curves:
+def _curves(found: Tariff, entry: datetime, until: int, vehicle_class: str | None, vehicle: Context) -> Curves:
     """The fees of one class, or of all rows, each under its row's name."""
     wanted = [row.name for row in found.classes] if vehicle_class is None else [_class(vehicle_class)]
     curves: dict[str, list[Plateau]] = {}
     for one in wanted:
-        context = Context(one, plate_color)
+        context = replace(vehicle, vehicle_class=one)
         name = quote(found, Parked(entry, entry), context).price_class
         curves[name] = curve.plateaus(partial(_fen, found, entry, context), until)
     return curves

@@ -13,6 +13,8 @@ EXAMPLE = '{"plate": "测A12345", "color": 0, "vehicle_class": 1, "entered": "20
 """Such a line."""
 
 FIELDS = {"plate": str, "color": int, "vehicle_class": int, "entered": str}
+EARLIEST = 2000
+"""No car is inside since then; other programs write year 1 for no time at all."""
 KINDS = {str: "带引号的文字 / must be a text in quotes", int: "整数 / must be a whole number"}
 CODES = range(256)
 """Colour and vehicle class are one byte each in the tag (rsu-protocol 8.4)."""
@@ -55,8 +57,13 @@ def _stay(said: object, number: int) -> StayImported:
         raise ValueError("plate 不是车牌 / plate is no plate number")
     if said["color"] not in CODES or said["vehicle_class"] not in CODES:
         raise ValueError("color 和 vehicle_class 须为 0 到 255 / color and vehicle_class must be 0 to 255")
-    if _time(said["entered"]).utcoffset() is None:
+    entered = _time(said["entered"])
+    if entered.utcoffset() is None:
         raise ValueError("entered 须带时区，如 +08:00 / entered needs an offset, such as +08:00")
+    if entered.year < EARLIEST:
+        raise ValueError(
+            f"entered 早于 {EARLIEST} 年，请改为入场时间 / lies before {EARLIEST}: write when it entered"
+        )
     return StayImported(f"import-{number}", said["plate"], said["color"], said["vehicle_class"], said["entered"])
 
 

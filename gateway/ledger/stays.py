@@ -23,6 +23,8 @@ from gateway.tariff.quote import Earlier
 
 Vehicle = tuple[str, int]
 """Plate and colour: the same plate in another colour is another vehicle (domain 6.3)."""
+Ended = tuple[str, Earlier]
+"""A stay that has ended, and the run whose clock saw it end."""
 
 NO_TAC = "00000000"
 """A purchase that was reported without its proof."""
@@ -51,7 +53,7 @@ class Stay:
     closed: datetime | None = None
     passed: bool = False
     boot: str = ""
-    earlier: tuple[Earlier, ...] = ()
+    earlier: tuple[Ended, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class Stays:
     """By lane, the stay that the barrier was opened for and whose passage has not ended."""
     raised: set[str] = field(default_factory=set)
     """Lanes whose arm may still be up: an order to close that is lost with its run stands nowhere."""
-    ended: dict[Vehicle, tuple[tuple[str, Earlier], ...]] = field(default_factory=dict)
-    """Each vehicle's stays that ended within a day, and the run that saw them end: a notice may count them."""
+    ended: dict[Vehicle, tuple[Ended, ...]] = field(default_factory=dict)
+    """Each vehicle's stays that ended within a day: a notice may count them, or share a cap between them."""
 
     def of(self, plate: str, color: int) -> Stay | None:
         """The open stay of this vehicle."""
@@ -152,19 +154,22 @@ class Stays:
     def _shift(self, boot: str, step: timedelta) -> None:
         for stays in (self.open, self.closed):
             for key, stay in stays.items():
-                if stay.boot == boot:
-                    closed = stay.closed + step if stay.closed else None
-                    earlier = tuple(_moved(before, step) for before in stay.earlier)
-                    stays[key] = replace(stay, entered=stay.entered + step, closed=closed, earlier=earlier)
-        for key, ended in self.ended.items():
-            self.ended[key] = tuple((run, _moved(stay, step) if run == boot else stay) for run, stay in ended)
+                own = step if stay.boot == boot else timedelta()
+                stays[key] = replace(
+                    stay,
+                    entered=stay.entered + own,
+                    closed=stay.closed + own if stay.closed else None,
+                    earlier=_moved(stay.earlier, boot, step),
+                )
+        self.ended = {key: _moved(ended, boot, step) for key, ended in self.ended.items()}
 
     def _opened(self, stay: Stay) -> None:
         key = stay.plate, stay.color
-        self._forget_ended(stay.entered)
-        self.open[key] = replace(stay, earlier=tuple(ended for _, ended in self._ended(key, stay.entered)))
+        if stay.trusted:
+            self._forget_ended(stay.entered)
+        self.open[key] = replace(stay, earlier=self._ended(key, stay.entered))
 
-    def _ended(self, key: Vehicle, now: datetime) -> tuple[tuple[str, Earlier], ...]:
+    def _ended(self, key: Vehicle, now: datetime) -> tuple[Ended, ...]:
         return tuple((run, stay) for run, stay in self.ended.get(key, ()) if now - stay.exit < A_DAY)
 
     def _forget_ended(self, now: datetime) -> None:
@@ -179,7 +184,10 @@ class Stays:
         if key is None:
             return
         free = isinstance(body.quote, dict) and body.quote.get("free") is True
-        ended = Earlier(self.open[key].entered, at.wall, body.paid, free)
+        # Of a stay whose exit nobody saw, no length is known; what is owed counts as asked for.
+        left = self.open[key].entered if body.reason == "superseded" else at.wall
+        fen = body.due if body.reason == "owed" else body.paid
+        ended = Earlier(self.open[key].entered, left, fen, free)
         before = self._ended(key, at.wall)
         self.ended.pop(key, None)
         self.ended[key] = (*before, (at.boot, ended))
@@ -205,8 +213,11 @@ class Stays:
                     stays[key] = replace(stay, passed=True)
 
 
-def _moved(stay: Earlier, step: timedelta) -> Earlier:
-    return replace(stay, entry=stay.entry + step, exit=stay.exit + step)
+def _moved(ended: tuple[Ended, ...], boot: str, step: timedelta) -> tuple[Ended, ...]:
+    return tuple(
+        (run, replace(stay, entry=stay.entry + step, exit=stay.exit + step) if run == boot else stay)
+        for run, stay in ended
+    )
 
 
 def _stay(body: StayOpened | StayImported, entered: datetime) -> Stay:

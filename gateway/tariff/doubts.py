@@ -4,7 +4,8 @@ A doubt is no mistake: a notice may say just that. The kinds, one word each:
 
 - `gap`: a time of some day that no period covers, so that it is free though nobody wrote `free = true`.
 - `cap`: a price above the cap that holds beside it, so that nobody ever pays this price.
-- `dear`: a price above 1000 yuan for a unit, which may be fen.
+- `dear`: a price above 100 yuan for a unit, or a cap or a full price above 1000 yuan, which may be fen.
+- `percent`: a discount or an uplift of less than 1 percent, which may be a fraction.
 - `falls`: a stay that costs less than a shorter one from the same entry.
 - `unreachable`: a row that no vehicle gets, a step that no stay reaches, a cap that never applies.
 
@@ -42,7 +43,10 @@ _AHEAD = 2
 _LONGEST = 31 * DAY
 _DAYS_PRICED = 20_000
 _VEHICLES = 2_000
-_DEAR = 100_000
+_DEAR = 10_000
+_DEAR_CAP = 100_000
+_PERCENT = 100
+"""In hundredths."""
 
 _KINDS: dict[Kind, tuple[str, str]] = {
     "working": ("工作日", "working days"),
@@ -56,9 +60,9 @@ Differs = tuple[bool, ...]
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What is doubtful in the price class `row`, in words (zh / en), and a quote that shows it.
+    """What is doubtful in the price class `row` (empty: the whole tariff), in words (zh / en), and a quote of it.
 
-    Of `falls` two quotes: the shorter stay and the longer.
+    Of `falls` two quotes: the shorter stay and the longer. Of `percent` none: the number itself is doubtful.
     """
 
     kind: str
@@ -81,7 +85,12 @@ def doubts(tariff: Tariff) -> Iterator[Doubt]:
             yield from _caps_never(asked)
             yield from _prices_above_cap(asked)
             yield from _dear_prices(asked)
+            yield from _dear_caps(asked)
             yield from _falls(asked)
+            if row.uplift:
+                yield from _fraction(row.name, "上浮", "uplift", row.uplift.hundredths)
+    for number, one in enumerate(tariff.discounts, 1):
+        yield from _fraction("", f"第 {number} 个优惠", f"discount {number}", one.hundredths)
 
 
 def _first_day(tariff: Tariff) -> date:
@@ -327,7 +336,7 @@ def _steps_never(asked: _Asked) -> Iterator[Doubt]:
 def _longest_part(tariff: Tariff, period: Period) -> float:
     """How long a part of this period can be, in seconds; a period of the whole day runs on over midnight."""
     lengths = [end - begin for begin, end in spans_of(period.begin, period.end)]
-    own: float = max(lengths) if tariff.cycle == "day" else sum(lengths)
+    own: float = max(lengths) if tariff.cycle == "day" and tariff.crossed.rule == "once" else sum(lengths)
     if sum(lengths) == DAY:
         own = inf
     crossed = tariff.crossed
@@ -443,9 +452,35 @@ def _dear_prices(asked: _Asked) -> Iterator[Doubt]:
         yield Doubt(
             "dear",
             asked.row.name,
-            f"一个单位 {_yuan(fen)} 元，像是把分写成了元；请核对 / one unit costs {_yuan(fen)} yuan, "
-            "which may be fen: prices are in yuan",
+            f"一个单位 {_yuan(fen)} 元，像是以分计；价格须以元计 / one unit costs {_yuan(fen)} yuan, which looks "
+            "like fen: prices are in yuan",
             (found,),
+        )
+
+
+def _dear_caps(asked: _Asked) -> Iterator[Doubt]:
+    """Shown by what a whole day costs, which need not reach the cap."""
+    row = asked.row
+    caps = [*(fen for cap in row.caps for fen in cap.fen), *(period.cap or 0 for period in row.periods)]
+    if (fen := max([*caps, row.full or 0])) > _DEAR_CAP:
+        yield Doubt(
+            "dear",
+            row.name,
+            f"封顶或整个周期 {_yuan(fen)} 元，像是以分计；价格须以元计 / a cap or full price of {_yuan(fen)} yuan "
+            "looks like fen: prices are in yuan",
+            (asked.quote(seconds_of(_midnight(asked.first)), DAY),),
+        )
+
+
+def _fraction(row: str, zh: str, en: str, hundredths: int) -> Iterator[Doubt]:
+    if 0 < hundredths < _PERCENT:
+        percent = f"{Decimal(hundredths) / _PERCENT:f}"
+        yield Doubt(
+            "percent",
+            row,
+            f"{zh}: {percent} 是百分之 {percent}；一半写 50 / "
+            f"{en}: {percent} is {percent} percent; write 50 for half",
+            (),
         )
 
 

@@ -1,8 +1,9 @@
 """What a stay costs, line by line, under one tariff. Pure: the same question always gets the same quote.
 
 The words: a stay is cut into **cycles** (24 hours from entry, calendar days, or one for all of it), and in each of
-them caps hold. A **part** is a stretch of a cycle without interruption in one period of the day; in each part the
-steps begin anew. Time in no period is free.
+them caps hold. A **part** is a stretch without interruption in one period of the day; in each part the steps begin
+anew. A night is one part wherever a cycle ends in it; only a period of the whole day begins anew with each cycle.
+Time in no period is free.
 
 How the notices are read here:
 
@@ -19,7 +20,7 @@ from datetime import date
 
 from gateway.tariff.parts import Days, Part, cross, day_of, seconds_of, without
 from gateway.tariff.quote import CapCut, Context, DiscountTaken, Earlier, Line, Parked, Quote, QuoteError
-from gateway.tariff.rules import DAY, WHOLE, Cap, Discount, Free, PriceClass, Tariff
+from gateway.tariff.rules import DAY, WHOLE, Cap, Discount, Free, Period, PriceClass, Step, Tariff
 
 FREE = "免费 / free"
 EXEMPT = "免收 / exempt"
@@ -113,12 +114,13 @@ class _Bill:
         self.lines.append(Line(rule, period, many, unit_fen, many * unit_fen, *cycles))
         return units * unit_fen
 
-    def cut(self, period: str, fen: int, cap: int | None, cycles: Stretch) -> int:
-        """Hold a sum to its cap in each of these cycles; give what is left of it."""
-        if cap is None or fen <= cap:
+    def cut(self, period: str, fen: int, cap: int | None, had: int, cycles: Stretch) -> int:
+        """Hold a sum to what is left of its cap after `had`, in each of these cycles; give what is left of it."""
+        if cap is None or fen <= max(0, cap - had):
             return fen
-        self.caps.append(CapCut(period, cap, (fen - cap) * (cycles[1] - cycles[0] + 1), *cycles))
-        return cap
+        left = max(0, cap - had)
+        self.caps.append(CapCut(period, cap, (fen - left) * (cycles[1] - cycles[0] + 1), *cycles))
+        return left
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Price
     )
     after = [piece for pieces in others for piece in pieces]
     row, newest = first[0].row, [*first, *after][-1]
-    given = None if row.free is None or _denied(row.free, entry, context) else row.free
+    given = None if row.free is None or _denied(tariff, row.free, entry, context) else row.free
     free = given is not None and _within(given, paid_at - entry)
     each_cycle = given if given and given.each_cycle else None
     deducted = given.time if given and not given.lost and not given.each_cycle else 0
@@ -196,26 +198,33 @@ def _row(tariff: Tariff, context: Context, day: date) -> PriceClass:
     return next(row for row in tariff.classes if row.default)
 
 
-def _recent(context: Context, entry: int, *, per_day: bool) -> Iterator[Earlier]:
+def _recent(tariff: Tariff, context: Context, entry: int, *, per_day: bool) -> Iterator[Earlier]:
     """The vehicle's earlier stays that began on the same day, or within 24 hours."""
     for earlier in context.earlier:
-        began = seconds_of(earlier.entry)
+        began = _by_clock(tariff, seconds_of(earlier.entry))
         if began <= entry and (began // DAY == entry // DAY if per_day else entry - began < DAY):
             yield earlier
 
 
-def _denied(free: Free, entry: int, context: Context) -> bool:
-    if free.again is not None and any(
-        0 <= entry - seconds_of(earlier.exit) < free.again for earlier in context.earlier
-    ):
+def _denied(tariff: Tariff, free: Free, entry: int, context: Context) -> bool:
+    left = [_by_clock(tariff, seconds_of(earlier.exit)) for earlier in context.earlier]
+    if free.again is not None and any(0 <= entry - at < free.again for at in left):
         return True
-    return free.uses is not None and free.uses <= sum(
-        earlier.free for earlier in _recent(context, entry, per_day=free.per_day)
-    )
+    recent = _recent(tariff, context, entry, per_day=free.per_day)
+    return free.uses is not None and free.uses <= sum(earlier.free for earlier in recent)
 
 
 def _within(free: Free, seconds: int) -> bool:
     return seconds < free.time if free.strict else seconds <= free.time
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """What goes from one cycle into the next: time still off, what is used up of the cap, a part that goes on."""
+
+    off: int
+    used: int
+    part: Part | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,24 +247,47 @@ class _Piece:
             bill.charge(EXEMPT, "", 1, 0, (1, 1))
             return off
         before = bill.total
-        shared = self._paid_before()
-        alike_from = max([len(cap.fen) for cap in self.row.caps], default=1) if self._alike() else None
+        alike_from = self._alike_from()
+        carried, touched = _Carried(off, self._paid_before()), 0
         begin, index = self.begin, 1
         while begin < self.end:
             end = self._cycle_end(begin)
             count = 1
+            if carried.off or carried.used:
+                touched = index
             # Whole cycles that are all alike are charged at once, so that a year costs no more work than a day.
-            if alike_from is not None and index >= alike_from and not off and not shared and end - begin == DAY:
+            elif alike_from is not None and index >= touched + alike_from and end - begin == DAY:
                 # A short end of the stay may join the part before it: its last cycle may be unlike the others.
                 count = max(1, (self.end - begin - (self.tariff.crossed.rule == "short_after")) // DAY)
-            off = self._cycle(bill, begin, end, (index, index + count - 1), off, free=free, shared=shared)
-            begin, index, shared = end + (count - 1) * DAY, index + count, 0
+            carried = self._cycle(bill, (begin, end), (index, index + count - 1), free, carried)
+            if carried.part:
+                start, stop, period = carried.part
+                later = (count - 1) * DAY
+                carried = replace(carried, part=(start + later, stop + later, period))
+            begin, index = end + (count - 1) * DAY, index + count
         if uplift := self.row.uplift:
             sum_ = bill.total - before
-            fen = uplift.rounding.part(sum_, WHOLE + uplift.hundredths) - sum_
+            fen = max(0, uplift.rounding.part(sum_, WHOLE + uplift.hundredths) - sum_)
             bill.lines.append(Line(uplift.name, "", 1, fen, fen, 1, max(1, index - 1)))
             bill.total += fen
-        return off
+        return carried.off
+
+    def _alike_from(self) -> int | None:
+        """From which cycle on they are all alike, counted from the last that had time off; None for never."""
+        if not self._alike():
+            return None
+        first = max([len(cap.fen) for cap in self.row.caps], default=1)
+        if not any(map(self._runs_on, self.row.periods)):
+            return first
+        # The first cycle begins where the vehicle entered, the next ones in the middle of a part, which may have
+        # begun at the entry if that was no whole day before; and where units run on from part to part, no cycle
+        # need be like another.
+        settled = 3 if self.tariff.cycle == "day" else 2
+        return None if self.tariff.crossed.rule == "unit" else max(settled, first)
+
+    def _runs_on(self, period: Period) -> bool:
+        """Whether a part in this period goes on where a cycle ends in it."""
+        return period.end - period.begin != DAY and self.tariff.crossed.rule != "once"
 
     def _alike(self) -> bool:
         own = self.tariff.calendar.free or (self.tariff.permits and self.context.permits)
@@ -265,7 +297,7 @@ class _Piece:
         """What the vehicle's earlier stays have paid of the first cycle's cap."""
         if not self.tariff.shared_cap or self.begin > self.stay[0]:
             return 0
-        recent = _recent(self.context, self.begin, per_day=self.tariff.cycle == "day")
+        recent = _recent(self.tariff, self.context, self.begin, per_day=self.tariff.cycle == "day")
         return sum(earlier.fen for earlier in recent)
 
     def _cycle_end(self, begin: int) -> int:
@@ -278,24 +310,40 @@ class _Piece:
                 return self.end
 
     def _cycle(
-        self, bill: _Bill, begin: int, end: int, cycles: Stretch, off: int, *, free: Free | None, shared: int
-    ) -> int:
+        self, bill: _Bill, cycle: Stretch, cycles: Stretch, free: Free | None, carried: _Carried
+    ) -> _Carried:
+        begin, end = cycle
         if free and _within(free, end - begin):
             bill.charge(FREE, "", 1, 0, cycles)
-            return off
-        charged, left = without(self._parts(begin, end), off)
+            return _Carried(carried.off, 0)
+        charged, left = without(self._parts(begin, end), carried.off)
         if free and not free.lost:
             charged, _ = without(charged, free.time)
+        own = self._gone_on(charged, begin, carried.part)
+        charged = cross(self.tariff.crossed, own, end - begin, first=begin == self.begin, last=end == self.end)
         lines, caps, fen = len(bill.lines), len(bill.caps), 0
-        for part in cross(self.tariff.crossed, charged, last=end == self.end):
-            fen += self._part(bill, part, cycles)
+        for part in charged:
+            fen += self._part(bill, part, begin, cycles)
+        # A unit that has run on into another period ends with the cycle.
+        going_on = charged[-1] if charged and charged[-1][1] == end and charged[-1][0] >= own[-1][0] else None
         if self.row.full is not None and end - begin == DAY and fen > self.row.full:
             del bill.lines[lines:], bill.caps[caps:]
-            fen = bill.charge(FULL, "", 1, self.row.full, cycles)
-        cap = self._cap(begin, cycles[0])
-        fen = bill.cut("", fen, None if cap is None else max(0, cap - shared), cycles)
+            fen, going_on = bill.charge(FULL, "", 1, self.row.full, cycles), None
+        fen = bill.cut("", fen, self._cap(begin, cycles[0]), carried.used, cycles)
         bill.total += fen * (cycles[1] - cycles[0] + 1)
-        return left
+        return _Carried(left, 0, going_on)
+
+    def _gone_on(self, charged: list[Part], begin: int, before: Part | None) -> list[Part]:
+        """Let a part that a cycle's edge cuts begin where it did, if it is one that runs on."""
+        if (
+            before
+            and charged
+            and charged[0][0] == begin
+            and charged[0][2] is before[2]
+            and self._runs_on(before[2])
+        ):
+            return [(before[0], *charged[0][1:]), *charged[1:]]
+        return charged
 
     def _parts(self, begin: int, end: int) -> list[Part]:
         (period, *others) = self.row.periods
@@ -304,21 +352,30 @@ class _Piece:
         days = Days(self.row.periods, self.tariff.calendar, self.tariff.permits, self.context.permits)
         return days.parts(begin, end)
 
-    def _part(self, bill: _Bill, part: Part, cycles: Stretch) -> int:
-        """Charge the steps of one part, in each of these cycles."""
+    def _part(self, bill: _Bill, part: Part, since: int, cycles: Stretch) -> int:
+        """Charge what a part costs from the beginning of its cycle on, in each of these cycles."""
         begin, end, period = part
-        length, fen = end - begin, 0
+        before = since - begin
+        fen = had = 0
         for step in period.steps:
-            inside = (length if step.end is None or length < step.end else step.end) - step.begin
-            if inside <= 0:
+            if end - begin <= step.begin:
                 break
-            units = 1
-            if step.unit is not None:
-                units, rest = divmod(inside, step.unit)
-                units += rest >= self.tariff.counts_from
+            units = self._units(step, end - begin)
+            if before > step.begin:
+                old = self._units(step, before)
+                units -= old
+                had += old * step.fen
             if units:
                 fen += bill.charge(step.name, period.name, units, step.fen, cycles)
-        return bill.cut(period.name, fen, period.cap, cycles)
+        return bill.cut(period.name, fen, period.cap, had, cycles)
+
+    def _units(self, step: Step, length: int) -> int:
+        """How many units of a step a part of this length counts."""
+        if step.unit is None:
+            return 1
+        inside = (length if step.end is None or length < step.end else step.end) - step.begin
+        units, rest = divmod(inside, step.unit)
+        return units + (rest >= self.tariff.counts_from)
 
     def _cap(self, begin: int, index: int) -> int | None:
         length = self.stay[1] - self.stay[0]
@@ -344,11 +401,12 @@ def _applicable(tariff: Tariff, entry: int, context: Context) -> list[Discount]:
     charged = sum({order.order: order.seconds for order in context.charged}.values())
     found: list[Discount] = []
     for discount in tariff.discounts:
-        before = list(_recent(context, entry, per_day=discount.per_day))
+        before = list(_recent(tariff, context, entry, per_day=discount.per_day))
         if (
             (discount.plate_colors and context.plate_color not in discount.plate_colors)
             or (discount.permits and not discount.permits & permits)
             or (discount.channel and discount.channel != context.channel)
+            or (discount.charging and not charged)
             or (discount.first is not None and len(before) >= discount.first)
         ):
             continue
@@ -366,9 +424,9 @@ def _discounted(
     """Take all discounts off, or the best one and those on top of it; `with_off` prices the stay with time off."""
     chosen = pool
     if pool and not tariff.stacked:
-        single = [discount for discount in pool if not discount.on_top]
-        best = min(single, key=lambda one: _take_off(tariff, fen, [one], with_off)[0], default=None)
-        chosen = [discount for discount in pool if discount is best or discount.on_top]
+        on_top = [discount for discount in pool if discount.on_top]
+        each = [[one, *on_top] for one in pool if not one.on_top] or [on_top]
+        chosen = min(each, key=lambda some: _take_off(tariff, fen, some, with_off)[0])
     return _take_off(tariff, fen, chosen, with_off) if chosen else (fen, ())
 
 
@@ -397,4 +455,5 @@ def _take_off(
     for number, discount in enumerate(discounts):
         if discount.whole:
             fen = left(number, 0)
-    return fen, tuple(DiscountTaken(one.name, took) for one, took in zip(discounts, taken, strict=True) if took)
+    worth = zip(discounts, taken, strict=True)
+    return fen, tuple(DiscountTaken(one.name, took, one.time) for one, took in worth if took)

@@ -98,18 +98,21 @@ def without(parts_: list[Part], seconds: int) -> tuple[list[Part], int]:
     return kept, seconds
 
 
-def cross(rule: Crossed, parts_: list[Part], *, last: bool) -> list[Part]:
-    """Apply what the notice says of stays over more than one period to one cycle; `last`: the stay ends with it."""
+def cross(rule: Crossed, parts_: list[Part], length: int, *, first: bool, last: bool) -> list[Part]:
+    """Apply what the notice says of stays over more than one period to one cycle, `length` seconds long.
+
+    `first`, `last`: the stay begins, or ends, with this cycle.
+    """
     if all(period is parts_[0][2] for _, _, period in parts_):
         return parts_
     match rule.rule:
         case "unit":
             return _units_run_on(parts_, only_first=False)
-        case "short_before":
+        case "short_before" if first:
             return _units_run_on(parts_, only_first=True)
         case "short_after" if last:
             return _short_end_joins(parts_, rule.seconds)
-        case "once":
+        case "once" if length <= rule.seconds:
             return _charged_once(parts_, rule)
         case _:
             return parts_
@@ -118,7 +121,7 @@ def cross(rule: Crossed, parts_: list[Part], *, last: bool) -> list[Part]:
 def _units_run_on(parts_: list[Part], *, only_first: bool) -> list[Part]:
     """A unit that passes from one period into the next belongs to the one in which it began, up to free time."""
     kept: list[Part] = []
-    reach = 0
+    reach = parts_[0][0]
     for number, (own, stop, period) in enumerate(parts_):
         begin = max(own, reach)
         if begin >= stop:
@@ -158,8 +161,8 @@ def _short_end_joins(parts_: list[Part], short: int) -> list[Part]:
 
 def _charged_once(parts_: list[Part], rule: Crossed) -> list[Part]:
     """All charged time at one price; what is free between the parts stays free."""
-    begin, end = parts_[0][0], parts_[-1][1]
+    begin = parts_[0][0]
     named = [period for _, _, period in parts_ if period.name == rule.period]
-    if named and end - begin <= rule.seconds:
+    if named:
         return [(begin, begin + sum(stop - start for start, stop, _ in parts_), named[0])]
     return parts_

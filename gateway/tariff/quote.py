@@ -103,10 +103,11 @@ class CapCut:
 
 @dataclass(frozen=True, slots=True)
 class DiscountTaken:
-    """What a discount took off, in fen."""
+    """What a discount took off, in fen; `time` is what it is worth in seconds, if it takes time off."""
 
     name: str
     fen: int
+    time: int = 0
 
 
 @dataclass(frozen=True, slots=True)

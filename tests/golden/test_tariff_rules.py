@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.config import load_tariff
-from gateway.notice import COLORS
+from gateway.notice.values import COLORS
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit
 from gateway.tariff.rules import Tariff

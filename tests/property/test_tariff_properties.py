@@ -14,7 +14,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from gateway.notice import TariffError, parse
+from gateway.notice.mistakes import TariffError
+from gateway.notice.tariff import parse
 from gateway.tariff.doubts import doubts
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Context, Parked, Quote, QuoteError

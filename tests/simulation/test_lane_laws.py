@@ -49,7 +49,7 @@ from gateway.ledger.entries import (
     StayOpened,
 )
 from gateway.ledger.stays import Stays
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.runner import Runner
 from gateway.site import SiteRules
 from protocols.obu.values import CREDIT, STORED_VALUE, Card, Tag, Vehicle

@@ -4,22 +4,24 @@ import errno
 import json
 import os
 import re
+import shlex
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from importlib.metadata import version
+from importlib.metadata import EntryPoint, version
 from pathlib import Path
 
 import pytest
+import tomli
 from click.testing import Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer import Exit
 from typer.testing import CliRunner
 
-from gateway.cli import show
+from gateway.cli import show, start
 from gateway.cli.main import app
 from gateway.cli.plainly import plainly
 from gateway.config import load_tariff
@@ -82,6 +84,23 @@ def test_every_command_has_a_help_with_an_example(command: str, flag: str) -> No
     assert f"example: etclane {command}" in " ".join(said.split())
 
 
+@pytest.mark.parametrize("group", ["ledger", "capture", "tariff"])
+def test_every_group_has_a_help_with_an_example(group: str) -> None:
+    assert f"example: etclane {group} " in " ".join(good(group, "--help").split())
+    assert "example: etclane fee " in " ".join(good("--help").split())
+
+
+@pytest.mark.parametrize("command", ["", "fee", "tariff check", "tariff table", "decode", "check"])
+def test_the_examples_of_a_help_work_from_the_projects_root(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    help_ = " ".join(good(*command.split(), "--help").split())
+    _, *examples = help_.partition("例 / example: ")[2].split("etclane ")
+    assert examples
+    for example in examples:
+        words = (sorted(Path().glob(word)) if "*" in word else [word] for word in example.split())
+        good(*(word for some in words for word in some))
+
+
 @pytest.mark.parametrize("command", ["replay", "ledger import"])
 def test_whoever_takes_open_stays_shows_such_a_line(command: str) -> None:
     said = " ".join(good(*command.split(), "--help").split())
@@ -109,6 +128,108 @@ def test_the_command_is_installed_under_its_name() -> None:
     assert done.stdout.startswith("etclane ")
 
 
+def test_the_command_that_is_installed_is_the_start_of_it() -> None:
+    project = tomli.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+    (entry,) = [EntryPoint("etclane", value, "") for value in project["project"]["scripts"].values()]
+    assert entry.load() is start.main
+
+
+def started(words: str, redirected: str = "") -> subprocess.CompletedProcess[str]:
+    """The command in a shell of its own, with its output redirected."""
+    begin = "from gateway.cli.start import main; main()"
+    command = f"{shlex.quote(sys.executable)} -c {shlex.quote(begin)} {words} {redirected}"
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, cwd=REPOSITORY)
+
+
+@pytest.mark.parametrize("module", ["typer", "gateway.cli.main", "gateway.cli.tariff"])
+def test_ctrl_c_while_modules_are_loaded_ends_quietly(module: str) -> None:
+    begin = f"""
+import sys
+class CtrlC:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, CtrlC())
+from gateway.cli.start import main
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", begin], capture_output=True, text=True, check=False, cwd=REPOSITORY
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+HOURS = "--entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"fee {TARIFF} {HOURS}",
+        f"fee {TARIFF} {HOURS} --json",
+        f"tariff table {TARIFF} --until 1h",
+        f"tariff table {TARIFF} --until 1h --json",
+        f"tariff check {TARIFF}",
+        f"decode -d wanji {C4}",
+        "dissector",
+        "--version",
+        "--help",
+    ],
+)
+def test_a_full_disk_under_the_output_ends_in_a_sentence(words: str) -> None:
+    done = started(words, "> /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.startswith("etclane: ")
+    assert done.stderr.endswith("磁盘已满 / No space left on device\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_closed_output_is_no_success() -> None:
+    done = started(f"fee {TARIFF} {HOURS}", ">&-")
+    assert (done.returncode, done.stderr) == (1, "etclane: 标准输出已关闭 / standard output is closed\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "usage", "said"),
+    [
+        ("fee", "fee", "'TARIFF': 缺少此项 / is missing"),
+        (f"fee {TARIFF}", "fee", "'--entry': 缺少此项 / is missing"),
+        ("decode", "decode", "'--dialect' / '-d': 缺少此项 / is missing"),
+        ("nosuch", "", "没有命令 'nosuch' / no such command"),
+        ("tariff nosuch", "tariff", "没有命令 'nosuch' / no such command"),
+        ("--bogus", "", "没有选项 --bogus / no such option"),
+        ("check --bogus", "check", "没有选项 --bogus / no such option"),
+        ("check -c", None, "'-c': 缺少值 / needs a value"),
+        ("demo --keep=3", None, "'--keep': 不带值 / takes no value"),
+        ("check more words", "check", "多余的词 / words too many: more words"),
+        ("ledger show --after x", "ledger show", "'--after': 须为整数 / must be a whole number"),
+        ("ledger show --after -1", "ledger show", "'--after': 不得小于 0 / must be 0 or more"),
+        (
+            "capture convert x -d y --direction up",
+            "capture convert",
+            "没有 'up'，可用 / no such word; there are: 'in', 'out'",
+        ),
+        ("capture convert x -d y --start up", "capture convert", "须为时间 / must be a time: 2026-11-21T08:00"),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_chinese_first(words: str, usage: str | None, said: str) -> None:
+    result = etclane(*words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    *before, last = result.stderr.splitlines()
+    assert before == ([] if usage is None else [" ".join(f"用法 / usage: etclane {usage} -h".split())])
+    assert last.startswith("etclane: ")
+    assert last.endswith(said)
+
+
+def test_a_file_that_may_not_be_read_is_told_in_chinese_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "t.toml"
+    file.touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # to the superuser, who runs some of us, no file is closed
+    assert etclane("tariff", "check", file).stderr.endswith(f"etclane: {file}: 无权限 / Permission denied\n")
+
+
 # --- check -------------------------------------------------------------------------------------------------
 
 
@@ -129,7 +250,7 @@ def test_check_tells_all_mistakes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["check"], ["run"], ["ledger", "verify"], ["ledger", "show"]])
 def test_without_a_configuration(command: Sequence[str], tmp_path: Path) -> None:
-    assert "无法读取 / cannot be read: No such file" in bad(*command, "-c", tmp_path / "none.toml")
+    assert "无法读取，没有这个文件 / cannot be read: No such file" in bad(*command, "-c", tmp_path / "none.toml")
 
 
 # --- decode ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from gateway.cli.curve import Plateau
 from gateway.cli.main import app
 from gateway.config import load_tariff
 from gateway.tariff.engine import quote
-from gateway.tariff.quote import Context, Line, Parked, Quote
+from gateway.tariff.quote import CapCut, Context, DiscountTaken, Line, Parked, Quote
 from gateway.tariff.rules import DAY
 from protocols.rsu.messages import CHINA
 
@@ -135,11 +135,11 @@ def test_a_receipt() -> None:
         "入场 / entry   2026-11-21 08:00:00",
         "出场 / exit    2026-11-21 10:01:00",
         "时长 / stay    2h1min",
-        "-------------------------------",
-        "0-1h          1 x 5.00 =   5.00",
-        ">1h /1h       2 x 5.00 =  10.00",
-        "-------------------------------",
-        "合计 / total              15.00  元 / yuan",
+        "---------------------------------",
+        "前1小时         1 x 5.00 =   5.00",
+        "1小时后每1小时  2 x 5.00 =  10.00",
+        "---------------------------------",
+        "合计 / total                15.00  元 / yuan",
     ]
 
 
@@ -154,18 +154,23 @@ def test_a_receipt_tells_periods_caps_discounts_payments_and_cycles(rich: Path) 
     assert said[5:-1] == [
         "时长 / stay    3d 1h30s",
         "------------------------------------------",
-        "白天 0-2h /30min       12 x 2.50 =   30.00  第1-3周期 / cycles 1-3",
-        "白天 >2h /1h           27 x 3.00 =   81.00  第1-3周期 / cycles 1-3",
-        "夜间 /2h               18 x 1.50 =   27.00  第1-3周期 / cycles 1-3",
-        "白天 0-2h /30min        6 x 2.50 =   15.00  第1-3周期 / cycles 1-3",
-        "白天 0-2h /30min        3 x 2.50 =    7.50  第4周期 / cycle 4",
+        "白天 前2小时每30分钟    4 x 2.50 =   10.00  第1周期 / cycle 1",
+        "白天 2小时后每1小时     9 x 3.00 =   27.00  第1周期 / cycle 1",
+        "夜间 每2小时            6 x 1.50 =    9.00  第1周期 / cycle 1",
+        "白天 前2小时每30分钟    2 x 2.50 =    5.00  第1周期 / cycle 1",
+        "白天 前2小时每30分钟    4 x 2.50 =   10.00  第2-3周期 / cycles 2-3",
+        "白天 2小时后每1小时    20 x 3.00 =   60.00  第2-3周期 / cycles 2-3",
+        "夜间 每2小时           12 x 1.50 =   18.00  第2-3周期 / cycles 2-3",
+        "白天 前2小时每30分钟    4 x 2.50 =   10.00  第2-3周期 / cycles 2-3",
+        "白天 前2小时每30分钟    2 x 2.50 =    5.00  第4周期 / cycle 4",
+        "白天 2小时后每1小时     1 x 3.00 =    3.00  第4周期 / cycle 4",
         "封顶 / cap 6.00 夜间                 -9.00  第1-3周期 / cycles 1-3",
-        "封顶 / cap 30.00                    -54.00  第1-3周期 / cycles 1-3",
+        "封顶 / cap 30.00                    -50.00  第1-3周期 / cycles 1-3",
         "优惠 / discount 1yuan                -1.00",
         "------------------------------------------",
-        "合计 / total                         96.50  元 / yuan",
+        "合计 / total                         97.00  元 / yuan",
         "已付 / paid                          -5.00  元 / yuan",
-        "应付 / due                           91.50  元 / yuan",
+        "应付 / due                           92.00  元 / yuan",
     ]
 
 
@@ -187,9 +192,10 @@ def test_a_receipt_of_a_year_with_weekends_stays_short_and_adds_up(tmp_path: Pat
     price = json.loads(good("fee", file, *stay, "--json"))
     assert len(price["lines"]) > 300
     sums = [line for line in lines if " x " in line]
+    assert lines[7] == "同类合并 / alike lines gathered"
     assert len(sums) == 7
     assert sum(fen_in(line.split(" = ")[1].split()[0]) for line in sums) == sum(x["fen"] for x in price["lines"])
-    assert sums[-1] == "平日 /1h             1 x 1.00 =      1.00  第366周期 / cycle 366"
+    assert sums[-1] == "平日 每1小时         1 x 1.00 =      1.00  第366周期 / cycle 366"
     assert sums[0].endswith("第1-365周期中197个 / 197 of cycles 1-365")
 
 
@@ -197,8 +203,19 @@ def fen_in(yuan: str) -> int:
     return int(yuan.replace(".", ""))
 
 
-def line(first: int, last: int, units: int) -> Line:
-    return Line("r", "", units, 100, units * 100, first, last)
+AT = datetime(2026, 3, 4, 9, tzinfo=CHINA)
+
+
+def line(first: int, last: int, units: int, rule: str = "r") -> Line:
+    return Line(rule, "", units, 100, units * 100, first, last)
+
+
+def rows_of(*lines: Line, caps: tuple[CapCut, ...] = (), taken: tuple[DiscountTaken, ...] = ()) -> list[str]:
+    """What a receipt says between its rules."""
+    price = Quote("t", "1", "0" * 64, "c", AT, AT, lines, caps, taken, 100, 0, free=False)
+    text = receipt.receipt(price, "n").splitlines()
+    first, last = (number for number, row in enumerate(text) if set(row) == {"-"})
+    return text[first + 1 : last]
 
 
 @pytest.mark.parametrize(
@@ -211,21 +228,46 @@ def line(first: int, last: int, units: int) -> Line:
         ([(1, 1), (3, 4), (6, 6), (8, 9)], "第1-9周期中6个 / 6 of cycles 1-9"),
     ],
 )
-def test_alike_lines_of_several_cycles_are_gathered(cycles: list[tuple[int, int]], said: str) -> None:
-    at = datetime(2026, 3, 4, 9, tzinfo=CHINA)
-    lines = tuple(line(first, last, last - first + 1) for first, last in cycles)
-    total = sum(one.fen for one in lines)
-    price = Quote("t", "1", "0" * 64, "c", at, at, lines, (), (), total, 0, free=False)
-    (row,) = [text for text in receipt.receipt(price, "n").splitlines() if " x " in text]
+def test_what_a_cap_took_off_in_several_cycles_is_gathered(cycles: list[tuple[int, int]], said: str) -> None:
+    cuts = tuple(CapCut("", 500, 100, first, last) for first, last in cycles)
+    *_, row = rows_of(line(1, 9, 9), caps=cuts)
     assert row.endswith(f"  {said}")
-    assert f"{total // 100} x 1.00 =" in row
+    assert f" -{len(cycles)}.00 " in row
 
 
-def test_lines_of_other_units_stay_apart() -> None:
-    at = datetime(2026, 3, 4, 9, tzinfo=CHINA)
-    price = Quote("t", "1", "0" * 64, "c", at, at, (line(1, 3, 9), line(4, 4, 2)), (), (), 1100, 0, free=False)
-    rows = [text.split()[1] for text in receipt.receipt(price, "n").splitlines() if " x " in text]
-    assert rows == ["9", "2"]
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([line(1, 3, 9), line(4, 4, 2)], ["9 1-3", "2 4"]),  # other units
+        ([line(1, 1, 3), line(2, 2, 3), line(3, 3, 3)], ["9 1-3"]),
+        ([line(1, 1, 3), line(3, 3, 3)], ["3 1", "3 3"]),  # the second cost nothing
+        ([line(1, 1, 3), line(2, 2, 5), line(3, 3, 3)], ["3 1", "5 2", "3 3"]),
+        ([line(1, 1, 3), line(1, 1, 5, "s"), line(2, 2, 3), line(2, 2, 5, "s")], ["6 1-2", "10 1-2"]),
+        ([line(1, 1, 3), line(1, 1, 5, "s"), line(2, 2, 5, "s"), line(2, 2, 3)], ["3 1", "5 1", "5 2", "3 2"]),
+        ([line(1, 2, 6), line(1, 2, 10, "s"), line(3, 3, 3)], ["6 1-2", "10 1-2", "3 3"]),
+    ],
+)
+def test_lines_keep_the_order_of_the_stay_and_alike_cycles_on_end_are_one(
+    lines: list[Line], said: list[str]
+) -> None:
+    rows = [row.split() for row in rows_of(*lines)]
+    assert [f"{row[1]} {row[-1]}" for row in rows] == said
+
+
+def test_of_more_lines_than_fit_a_screen_alike_ones_are_gathered() -> None:
+    lines = [line(number, number, 1 + number % 2) for number in range(1, 26)]
+    assert len(rows_of(*lines[:24])) == 24
+    note, odd, even = rows_of(*lines)
+    assert note == "同类合并 / alike lines gathered"
+    assert [row.split()[1] for row in (odd, even)] == ["26", "12"]
+
+
+def test_a_discount_in_time_says_how_much() -> None:
+    half_hour, five_yuan = rows_of(line(1, 1, 9), taken=(DiscountTaken("充电", 1, 5400), DiscountTaken("券", 2)))[
+        1:
+    ]
+    assert half_hour.startswith("优惠 / discount 充电 减免1小时30分钟 / 1h30min off ")
+    assert five_yuan.split() == ["优惠", "/", "discount", "券", "-0.02"]
 
 
 @pytest.mark.parametrize(("text", "columns"), [("abc", 3), ("停车", 4), ("A（停）", 7), ("", 0)])
@@ -284,6 +326,17 @@ MORNING = ("--entry", "2026-03-04T09:00", "--exit", "2026-03-04T12:14")  # 16 yu
         (["--coupon", "30min"], 1300),
         (["--coupon", "1h15min"], 1000),
         (["--coupon", "5yuan"], 1100),
+        (["--coupon", "5元"], 1100),
+        (["--coupon", "30分钟"], 1300),
+        (["--coupon", "1小时15分钟"], 1000),
+        (["--coupon", "全免"], 0),
+        (["--plate-color", "渐变绿"], 800),
+        (["--plate-color", "蓝"], 1600),
+        (["--permit", "月租:2026-3-4.."], 0),
+        (["--charged", "45分钟"], 1300),
+        (["--entry", "2026-3-4 9:00", "--exit", "2026-3-4 12:14"], 1600),
+        (["--entry", "2026-3-4T9:00+08:00"], 1600),
+        (["--paid", "2026-3-4 12:00=13元"], 1300),
         (["--coupon", "2.5yuan"], 1350),
         (["--coupon", "12.5%"], 1400),
         (["--coupon", "all"], 0),
@@ -335,11 +388,15 @@ def test_fee_of_a_time_that_is_none(option: str, value: str) -> None:
     [
         ("--class", "256", "须为 0 至 255 的车型代码"),
         ("--class", "9" * 5000, "须为 0 至 255 的车型代码"),
-        ("--plate-color", "red", "must be one of blue, yellow, black"),
+        (
+            "--plate-color",
+            "red",
+            "'red': 须为 蓝、黄、黑、白、渐变绿、黄绿、绿、蓝白 之一 / must be one of blue, yellow",
+        ),
         ("--permit", "月租:2026-13-01..", "如 月租:2026-11-01..2026-11-30"),
         ("--permit", "月租:2026-03-31..2026-03-01", "如 月租:2026-11-01..2026-11-30"),
         ("--permit", ":2026-03-01..", "如 月租:2026-11-01..2026-11-30"),
-        ("--coupon", "5", "须为 30min、5yuan、10%"),
+        ("--coupon", "5", "须为 30分钟、5元、10%"),
         ("--coupon", "0yuan", "such as 30min, 5yuan, 10%, or all"),
         ("--coupon", "-1yuan", "such as 30min, 5yuan, 10%, or all"),
         ("--coupon", "101%", "such as 30min, 5yuan, 10%, or all"),
@@ -354,7 +411,19 @@ def test_fee_of_a_time_that_is_none(option: str, value: str) -> None:
         ("--paid", "2026-03-04T10:00", "如 2026-11-21T09:00=5"),
         ("--paid", "2026-03-04T10:00=5.001", "如 2026-11-21T09:00=5"),
         ("--paid", "10:00=5", "'10:00': 须为 1971 至 2199 年的时间"),
-        ("--channel", "cash", "'cash' is not one of 'etc'"),
+        ("--channel", "cash", "没有 'cash'，可用 / no such word; there are: 'etc'"),
+        ("--paid", "2026-03-04T08:59=5", "付款时间须在入场与出场之间 / one pays between entry and exit"),
+        ("--paid", "2026-03-04T12:15=5", "付款时间须在入场与出场之间 / one pays between entry and exit"),
+        (
+            "--earlier",
+            "2026-03-04T08:00..2026-03-04T09:01=5",
+            "此前的停车须在本次入场前结束 / an earlier stay must end",
+        ),
+        (
+            "--earlier",
+            "2026-03-04T13:00..2026-03-04T14:00=5",
+            "此前的停车须在本次入场前结束 / an earlier stay must end",
+        ),
     ],
 )
 def test_fee_with_an_option_that_is_wrong(rich: Path, option: str, value: str, allowed: str) -> None:
@@ -371,6 +440,23 @@ def test_fee_of_a_row_or_a_permit_that_the_tariff_does_not_have(rich: Path) -> N
     assert bad(1, "fee", rich, *MORNING, "--permit", "月組") == (
         "etclane: 没有证件 '月組'，有: 月租 / no such permit in this tariff; there are: 月租\n"
     )
+
+
+def test_a_permit_where_the_tariff_knows_none() -> None:
+    for words in (("fee", LANZHOU, *HOURS), ("tariff", "table", LANZHOU)):
+        assert bad(1, *words, "--permit", "月租") == (
+            "etclane: 没有证件 '月租'，本费率没有证件 / no such permit: this tariff knows none\n"
+        )
+
+
+def test_what_ends_or_is_paid_at_the_moment_of_entry_or_exit_is_possible(rich: Path) -> None:
+    words = ("--earlier", "2026-03-04T08:00..2026-03-04T09:00=5", "--paid", "2026-03-04T09:00=1")
+    assert json.loads(good("fee", rich, *MORNING, *words, "--paid", "2026-03-04T12:14=1", "--json"))["paid"] == 200
+
+
+def test_a_coupon_for_everything_is_called_so(rich: Path) -> None:
+    for word in ("all", "全免"):
+        assert "优惠 / discount 全免券 " in good("fee", rich, *MORNING, "--coupon", word)
 
 
 def test_a_permit_of_the_version_before_is_known_and_the_receipt_names_who_priced_it(tmp_path: Path) -> None:
@@ -525,6 +611,16 @@ def test_a_table_of_one_class_from_another_entry(rich: Path) -> None:
     ]
 
 
+def test_a_table_of_a_vehicle_with_a_permit(rich: Path) -> None:
+    words = ("--class", "1", "--until", "3h", "--permit")
+    assert good("tariff", "table", rich, *words, "月租").splitlines()[3:] == [
+        "时长 / stay  月租车  元 / yuan",
+        "> 0  <= 3h    0.00",
+    ]
+    assert "小型车" in good("tariff", "table", rich, *words, "月租:..2026-03-03").splitlines()[3]
+    assert "没有证件 '月組'，有: 月租" in bad(1, "tariff", "table", rich, *words, "月組")
+
+
 def steps(*words: object) -> dict[str, list[Plateau]]:
     said = json.loads(good("tariff", "table", *words, "--json"))
     return {
@@ -609,6 +705,7 @@ def test_a_table_begins_when_its_version_holds(tmp_path: Path) -> None:
         ("--entry", "noon", "须为 1971 至 2199 年的时间"),
         ("--class", "256", "须为 0 至 255 的车型代码"),
         ("--plate-color", "red", "must be one of blue, yellow, black"),
+        ("--permit", "月租:noon..", "如 月租:2026-11-01..2026-11-30"),
     ],
 )
 def test_a_table_with_an_option_that_is_wrong(option: str, value: object, said: str) -> None:

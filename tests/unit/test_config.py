@@ -538,9 +538,34 @@ def test_every_mistake_is_said_in_chinese_and_in_english(write: Write) -> None:
 
 def test_a_syntax_error_hides_the_rest(write: Write) -> None:
     said = mistake(write(('"entry"', '"entry'), ("20000", "-5")))
-    ours, _, parsers = said.partition("=: ")
-    assert ours == "site.toml:8: TOML 语法错误，请检查引号、括号和等号 / not TOML; check quotes, brackets and "
-    assert parsers
+    assert said == "site.toml:8: TOML 语法错误，文本没有结束，这一行缺引号 / not TOML: Illegal character '\\n'"
+
+
+def test_all_full_width_characters_of_a_file_are_told_at_once(write: Write) -> None:
+    assert mistakes(write(('"entry"', "“entry”"), ("20000", "２００００"))) == [
+        'site.toml:8: 第 8 行第 8 列有全角 “ 请改为 " / full-width “ at line 8 column 8: write "',
+        'site.toml:8: 第 8 行第 14 列有全角 ” 请改为 " / full-width ” at line 8 column 14: write "',
+        (
+            "site.toml:17: 第 17 行第 15 列有全角 ２００００ 请改为 20000 / "
+            "full-width ２００００ at line 17 column 15: write 20000"
+        ),
+    ]
+
+
+def test_a_table_in_single_brackets_is_told_at_its_own_line(write: Write) -> None:
+    assert mistake(write(("[[lane]]", "[lane]"))) == "site.toml:6: 第 6 行须为 [[lane]] / line 6 must be [[lane]]"
+
+
+@pytest.mark.parametrize("name", ["site.toml", "tariffs/tariff.toml", "board.toml"])
+def test_a_file_above_a_mebibyte_is_refused_unread(name: str, write: Write, tmp_path: Path) -> None:
+    site = write()
+    file = tmp_path / name
+    text = file.read_bytes()
+    file.write_bytes(text + b"#" * ((1 << 20) - len(text)))
+    assert load(site)
+    with file.open("ab") as more:
+        more.write(b"#")
+    assert mistake(site) == f"{name}:1: 文件超过 1 MiB，过大 / is larger than 1 MiB: too large"
 
 
 def test_a_syntax_error_in_a_part_hides_only_that_part(write: Write) -> None:
@@ -550,14 +575,14 @@ def test_a_syntax_error_in_a_part_hides_only_that_part(write: Write) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     site = tmp_path / "site.toml"
-    assert mistake(site) == "site.toml:1: 无法读取 / cannot be read: No such file or directory"
+    assert mistake(site) == "site.toml:1: 无法读取，没有这个文件 / cannot be read: No such file or directory"
     site.write_bytes('[site]\nid = "a" # 车场\n'.encode("gb18030"))
     assert mistake(site) == "site.toml:2: 须存为 UTF-8 / must be saved as UTF-8"
     site.write_text(f"a = {'[' * 2000}{']' * 2000}")
     assert mistake(site) == "site.toml:1: 括号嵌套太深 / brackets are nested too deeply"
     site.unlink()
     site.mkdir()
-    assert mistake(site) == "site.toml:1: 无法读取 / cannot be read: Is a directory"
+    assert mistake(site) == "site.toml:1: 无法读取，是目录 / cannot be read: Is a directory"
 
 
 def test_a_tariff_alone(tmp_path: Path) -> None:

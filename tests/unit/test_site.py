@@ -51,7 +51,7 @@ from gateway.ledger.entries import (
     draft_of,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.site import STRANGE_KEPT, Site, SiteRules, gather
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Parked

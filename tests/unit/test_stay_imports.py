@@ -62,6 +62,7 @@ def test_the_same_plate_in_another_colour_is_another_car() -> None:
         (line(color=-1), "must be 0 to 255"),
         (line(vehicle_class=256), "must be 0 to 255"),
         (line(entered="2026-11-21T08:00:00"), "entered needs an offset, such as +08:00"),
+        (line(entered="0001-01-01T00:00:00+08:00"), "entered 早于 2000 年，请改为入场时间 / lies before 2000"),
         (line(entered="yesterday"), "entered 不是时间，须如 2026-11-21T08:00:00+08:00 / is no time"),
         ("[" * 100_000, "不是 JSON / not JSON: maximum recursion"),
         ("1" * 10_000, "不是 JSON / not JSON: Exceeds the limit"),

@@ -246,7 +246,7 @@ def earlier(found: Stays, hours: float, plate: str = PLATE, color: int = 1) -> t
     """What a stay carries that begins so many hours after `AT`."""
     stay = stays(opened("now", plate, color), begin=found, at=replace(NOW, wall=AT + hours * HOUR)).of(plate, color)
     assert stay is not None
-    return stay.earlier
+    return tuple(before for _, before in stay.earlier)
 
 
 def test_a_stay_carries_what_the_vehicle_paid_before_and_whether_it_was_free() -> None:
@@ -259,8 +259,8 @@ def test_what_counts_as_paid_is_what_the_ledger_says_of_the_end() -> None:
     found = stays(opened(), StayClosed("s1", "paid", 900, 400, {"free": False}))
     assert [(stay.fen, stay.free) for stay in earlier(found, 1)] == [(400, False)]
     for quote in (None, "free", {"free": "yes"}, {}):
-        found = stays(opened(), StayClosed("s1", "owed", 900, 0, quote))
-        assert [(stay.fen, stay.free) for stay in earlier(found, 1)] == [(0, False)]
+        found = stays(opened(), StayClosed("s1", "paid", 900, 400, quote))
+        assert [(stay.fen, stay.free) for stay in earlier(found, 1)] == [(400, False)]
 
 
 def test_stays_of_other_vehicles_are_not_carried() -> None:
@@ -293,7 +293,7 @@ def test_a_stay_keeps_what_it_carries_however_long_it_lasts() -> None:
     visit(found, 24 * 30, 1, plate="测B1")
     stay = found.of(PLATE, 1)
     assert stay is not None
-    assert stay.earlier == (before,)
+    assert stay.earlier == ((NOW.boot, before),)
 
 
 def test_a_long_stay_counts_from_its_end() -> None:
@@ -308,7 +308,7 @@ def test_a_car_that_was_inside_before_the_gateway_carries_stays_too() -> None:
     entered = (AT + 2 * HOUR).isoformat()
     stay = stays(StayImported("s9", PLATE, 1, 1, entered), begin=found).of(PLATE, 1)
     assert stay is not None
-    assert stay.earlier == (before,)
+    assert stay.earlier == ((NOW.boot, before),)
 
 
 def test_a_step_of_the_clock_moves_the_stays_before_with_the_stay() -> None:
@@ -318,8 +318,39 @@ def test_a_step_of_the_clock_moves_the_stays_before_with_the_stay() -> None:
     stays(opened("s2"), begin=found, at=replace(NOW, wall=AT + 2 * HOUR))
     stay = stays(ClockStepped(-3600.0 * 3), begin=found).of(PLATE, 1)
     assert stay is not None
-    (before,) = stay.earlier
+    ((_, before),) = stay.earlier
     assert stay.entered - before.exit == HOUR
+
+
+def test_a_step_of_the_clock_leaves_what_another_run_saw_end() -> None:
+    """Its clock did not step: the time between that end and this beginning was measured as it was."""
+    found = Stays()
+    before = visit(found, 0, 1)
+    again = replace(NOW, wall=AT + 2 * HOUR, boot="the next run")
+    stays(opened("s2"), begin=found, at=again)
+    stays(ClockStepped(3600.0), begin=found, at=again)
+    stay = found.of(PLATE, 1)
+    assert stay is not None
+    assert (stay.entered, stay.earlier) == (AT + 3 * HOUR, ((NOW.boot, before),))
+
+
+def test_a_clock_that_is_not_trusted_forgets_nobody() -> None:
+    found = Stays()
+    visit(found, 0, 1)
+    ahead = replace(NOW, wall=AT + 9999 * HOUR, trusted=False)
+    stays(opened("s2", "测B1"), begin=found, at=ahead)
+    assert len(earlier(found, 2)) == 1
+
+
+def test_of_a_stay_whose_exit_nobody_saw_no_length_is_known() -> None:
+    found = stays(opened("s1"))
+    stays(StayClosed("s1", "superseded", 0, 0, None), begin=found, at=replace(NOW, wall=AT + 5 * HOUR))
+    assert earlier(found, 5) == (Earlier(AT, AT),)
+
+
+def test_what_is_owed_counts_of_a_shared_cap_as_if_it_were_paid() -> None:
+    found = stays(opened("s1"), StayClosed("s1", "owed", 2000, 0, {"free": False}))
+    assert [stay.fen for stay in earlier(found, 1)] == [2000]
 
 
 def test_a_step_of_the_clock_moves_the_stays_that_have_ended() -> None:

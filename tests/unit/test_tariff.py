@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 import tomli
 
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.tariff.engine import EXEMPT, FREE, FULL, quote
 from gateway.tariff.quote import (
     CapCut,
@@ -91,7 +91,7 @@ def test_free_time_includes_its_last_second_and_a_longer_stay_pays_from_entry() 
         answer = stay(tariff, "9:00", exit_)
         assert (told(answer), answer.total, answer.free) == ([f"{FREE}, : 1 x 0, 1-1"], 0, True)
     answer = stay(tariff, "9:00", "9:30:01")
-    assert (told(answer), answer.free) == (["/30min, : 2 x 100, 1-1"], False)
+    assert (told(answer), answer.free) == (["每30分钟, : 2 x 100, 1-1"], False)
 
 
 def test_strict_free_time_ends_before_its_last_second() -> None:
@@ -123,8 +123,8 @@ def test_free_time_may_last_days() -> None:
 def test_free_time_in_each_cycle() -> None:
     tariff = notice('free = { time = "30min", each = "cycle" }', row(HALF_HOURS))
     answer = stay(tariff, "9:00", "2 9:30")
-    assert told(answer) == ["/30min, : 48 x 100, 1-1", f"{FREE}, : 1 x 0, 2-2"]
-    assert told(stay(tariff, "9:00", "2 9:30:01"))[1] == "/30min, : 2 x 100, 2-2"
+    assert told(answer) == ["每30分钟, : 48 x 100, 1-1", f"{FREE}, : 1 x 0, 2-2"]
+    assert told(stay(tariff, "9:00", "2 9:30:01"))[1] == "每30分钟, : 2 x 100, 2-2"
 
 
 def test_free_time_deducted_in_each_cycle() -> None:
@@ -179,9 +179,9 @@ def test_stays_that_were_paid_used_no_free_time() -> None:
 
 def test_a_first_hour_and_half_hours_after_it() -> None:
     tariff = notice("", row(LADDER))
-    assert told(stay(tariff, "9:00", "10:00")) == ["0-1h, : 1 x 500, 1-1"]
-    assert told(stay(tariff, "9:00", "10:00:01")) == ["0-1h, : 1 x 500, 1-1", ">1h /30min, : 1 x 200, 1-1"]
-    assert told(stay(tariff, "9:00", "10:30")) == ["0-1h, : 1 x 500, 1-1", ">1h /30min, : 1 x 200, 1-1"]
+    assert told(stay(tariff, "9:00", "10:00")) == ["前1小时, : 1 x 500, 1-1"]
+    assert told(stay(tariff, "9:00", "10:00:01")) == ["前1小时, : 1 x 500, 1-1", "1小时后每30分钟, : 1 x 200, 1-1"]
+    assert told(stay(tariff, "9:00", "10:30")) == ["前1小时, : 1 x 500, 1-1", "1小时后每30分钟, : 1 x 200, 1-1"]
     assert yuan(tariff, "9:00", "10:30:01") == 9
 
 
@@ -194,7 +194,7 @@ def test_a_step_may_have_units_and_a_name_of_its_own() -> None:
 
 def test_a_price_per_visit() -> None:
     tariff = notice("", row(VISIT))
-    assert told(stay(tariff, "9:00", "9:00:01")) == ["每次 / per visit, : 1 x 1000, 1-1"]
+    assert told(stay(tariff, "9:00", "9:00:01")) == ["每次, : 1 x 1000, 1-1"]
     assert yuan(tariff, "9:00", "2 9:00") == 10
     assert yuan(tariff, "9:00", "2 9:00:01") == 20
 
@@ -216,7 +216,7 @@ def test_a_stay_without_length_costs_nothing() -> None:
 )
 def test_from_when_on_a_unit_counts(count: str, exit_: str, units: int) -> None:
     tariff = notice(f'count = "{count}"', row(HOURLY))
-    assert told(stay(tariff, "9:00", exit_)) == [f"/1h, : {units} x 100, 1-1"]
+    assert told(stay(tariff, "9:00", exit_)) == [f"每1小时, : {units} x 100, 1-1"]
 
 
 def test_no_line_for_no_unit() -> None:
@@ -268,9 +268,17 @@ def test_a_fraction_of_a_second_never_counts() -> None:
 @pytest.mark.parametrize(
     ("cycle", "lines"),
     [
-        ("24h", ["0-3h, : 1 x 0, 1-1", ">3h /4h, : 6 x 150, 1-1", "0-3h, : 1 x 0, 2-2"]),  # 24 h, 1 h
-        ("day", ["0-3h, : 1 x 0, 1-1", ">3h /4h, : 3 x 150, 1-1", "0-3h, : 1 x 0, 2-2", ">3h /4h, : 2 x 150, 2-2"]),
-        ("stay", ["0-3h, : 1 x 0, 1-1", ">3h /4h, : 6 x 150, 1-1"]),
+        ("24h", ["前3小时, : 1 x 0, 1-1", "3小时后每4小时, : 6 x 150, 1-1", "前3小时, : 1 x 0, 2-2"]),  # 24 h, 1 h
+        (
+            "day",
+            [
+                "前3小时, : 1 x 0, 1-1",
+                "3小时后每4小时, : 3 x 150, 1-1",
+                "前3小时, : 1 x 0, 2-2",
+                "3小时后每4小时, : 2 x 150, 2-2",
+            ],
+        ),
+        ("stay", ["前3小时, : 1 x 0, 1-1", "3小时后每4小时, : 6 x 150, 1-1"]),
     ],
 )
 def test_what_begins_a_cycle(cycle: str, lines: list[str]) -> None:
@@ -283,9 +291,9 @@ def test_whole_cycles_stand_in_one_line_each_rule() -> None:
     answer = stay(tariff, "9:00", "4 9:00:01")
     # 5 + 46 x 2 = 97 a day, 47 too many
     assert told(answer) == [
-        "0-1h, : 3 x 500, 1-3",
-        ">1h /30min, : 138 x 200, 1-3",
-        "0-1h, : 1 x 500, 4-4",
+        "前1小时, : 3 x 500, 1-3",
+        "1小时后每30分钟, : 138 x 200, 1-3",
+        "前1小时, : 1 x 500, 4-4",
     ]
     assert answer.caps == (CapCut("", 5000, 3 * 4700, 1, 3),)
     assert answer.total == 3 * 5000 + 500
@@ -386,7 +394,7 @@ def test_a_whole_cycle_at_a_fixed_price() -> None:
     tariff = notice("", row(f"{HOURLY}\nfull_yuan = 10\ncaps = [{{ yuan = 15 }}]"))
     assert yuan(tariff, "9:00", "2 8:59:59") == 15
     answer = stay(tariff, "9:00", "4 10:00")
-    assert told(answer) == [f"{FULL}, : 3 x 1000, 1-3", "/1h, : 1 x 100, 4-4"]
+    assert told(answer) == [f"{FULL}, : 3 x 1000, 1-3", "每1小时, : 1 x 100, 4-4"]
 
 
 def test_a_cap_holds_for_the_fixed_price_too() -> None:
@@ -408,7 +416,7 @@ def test_a_cap_shared_between_stays() -> None:
         earlier=(Earlier(at("1 10:00"), at("1 12:00"), 700), Earlier(at("1 13:00"), at("1 15:00"), 900))
     )
     answer = stay(tariff, "2 9:00", "4 9:00", context)
-    assert answer.caps == (CapCut("", 0, 2400, 1, 1), CapCut("", 1000, 1400, 2, 2))
+    assert answer.caps == (CapCut("", 1000, 2400, 1, 1), CapCut("", 1000, 1400, 2, 2))
 
 
 def test_a_cap_shared_within_a_calendar_day() -> None:
@@ -429,14 +437,52 @@ TWO = (
 
 def test_a_stay_is_cut_where_the_period_changes() -> None:
     answer = stay(notice("", *TWO), "19:30", "20:00:01")
-    assert told(answer) == ["/2h, day: 1 x 1000, 1-1", "/1h, night: 1 x 100, 1-1"]
-    assert told(stay(notice("", *TWO), "19:30", "20:00")) == ["/2h, day: 1 x 1000, 1-1"]
+    assert told(answer) == ["每2小时, day: 1 x 1000, 1-1", "每1小时, night: 1 x 100, 1-1"]
+    assert told(stay(notice("", *TWO), "19:30", "20:00")) == ["每2小时, day: 1 x 1000, 1-1"]
 
 
-def test_a_night_is_one_part_over_midnight_unless_the_cycle_ends_there() -> None:
+@pytest.mark.parametrize("cycle", ["24h", "day", "stay"])
+def test_a_night_is_one_part_over_midnight_wherever_a_cycle_ends(cycle: str) -> None:
     night = period("night", "20:00-08:00", 'steps = [{ unit = "3h", yuan = 1 }]')
-    for head, due in (('cycle = "24h"', 2), ('cycle = "day"', 2 + 1)):
-        assert yuan(notice(head, row(""), night), "20:00", "2 1:30") == due
+    tariff = notice(f'cycle = "{cycle}"', row(""), night)
+    assert yuan(tariff, "20:00", "2 1:30") == 2
+    assert yuan(tariff, "22:00", "3 1:00") == 4 + 2  # 24 hours end at 22:00 in the second night
+
+
+def test_a_day_and_a_night_keep_their_caps_wherever_24_hours_end() -> None:
+    """A day at most 40, a night 5 a visit, 24 hours at most 60: a day, a night and a day are 85."""
+    day = period(
+        "day", "07:00-21:00", 'steps = [{ until = "1h", yuan = 5 }, { unit = "30min", yuan = 2 }]\ncap_yuan = 40'
+    )
+    night = period("night", "21:00-07:00", "steps = [{ yuan = 5 }]")
+    tariff = notice("", row("caps = [{ yuan = 60 }]"), day, night)
+    answer = stay(tariff, "9:00", "2 21:00")
+    assert answer.total == 8500
+    assert told(answer) == [
+        "前1小时, day: 1 x 500, 1-1",
+        "1小时后每30分钟, day: 22 x 200, 1-1",
+        "每次, night: 1 x 500, 1-1",
+        "前1小时, day: 1 x 500, 1-1",
+        "1小时后每30分钟, day: 2 x 200, 1-1",
+        "1小时后每30分钟, day: 24 x 200, 2-2",
+    ]
+    assert yuan(tariff, "22:00", "3 0:00") == 5 + 40 + 5  # two nights, not three
+    assert yuan(tariff, "9:00", "4 9:00") == 40 + 5 + (40 + 5) * 2 + 9
+
+
+def test_a_night_that_began_at_the_entry_is_shorter_than_those_after_it() -> None:
+    """Calendar days: the second begins 6 minutes into a night, the later ones a whole hour."""
+    night = period("night", "23:00-03:00", 'steps = [{ until = "1h", yuan = 1 }, { unit = "1h", yuan = 10 }]')
+    tariff = notice('cycle = "day"', row(""), night)
+    assert yuan(tariff, "23:54", "2 12:00") == 1 + 30  # 3 h 6 min
+    assert yuan(tariff, "23:54", "5 12:00") == (1 + 30) * 4
+
+
+def test_a_period_of_the_whole_day_begins_anew_with_each_cycle() -> None:
+    prices = "steps = [{ yuan = 10 }]"
+    assert yuan(notice("", row(prices)), "9:00", "2 10:00") == 20
+    on_days = f'{prices}\ndays = ["working"]'
+    assert yuan(notice("", row(""), period("work", "00:00-24:00", on_days)), "9:00", "2 10:00") == 20
 
 
 def test_steps_begin_anew_in_each_part() -> None:
@@ -467,8 +513,14 @@ def test_prices_of_working_days_weekends_and_holidays() -> None:
         for kind, price in (("working", 1), ("weekend", 2), ("holiday", 3))
     ]
     tariff = notice('cycle = "stay"', row(""), *periods)
-    assert told(stay(tariff, "5 23:00", "6 1:00")) == ["/1h, working: 1 x 100, 1-1", "/1h, holiday: 1 x 300, 1-1"]
-    assert told(stay(tariff, "12 23:00", "13 1:00")) == ["/1h, working: 1 x 100, 1-1", "/1h, weekend: 1 x 200, 1-1"]
+    assert told(stay(tariff, "5 23:00", "6 1:00")) == [
+        "每1小时, working: 1 x 100, 1-1",
+        "每1小时, holiday: 1 x 300, 1-1",
+    ]
+    assert told(stay(tariff, "12 23:00", "13 1:00")) == [
+        "每1小时, working: 1 x 100, 1-1",
+        "每1小时, weekend: 1 x 200, 1-1",
+    ]
 
 
 def test_a_season_that_passes_new_year() -> None:
@@ -487,8 +539,8 @@ def test_a_season_of_one_year_only() -> None:
 def test_free_days_of_the_lot() -> None:
     tariff = notice('cycle = "day"', row(VISIT), "[calendar]\nfree = [2024-06-04]")
     assert told(stay(tariff, "9:00", "3 9:00")) == [
-        "每次 / per visit, : 1 x 1000, 1-1",
-        "每次 / per visit, : 1 x 1000, 3-3",
+        "每次, : 1 x 1000, 1-1",
+        "每次, : 1 x 1000, 3-3",
     ]
 
 
@@ -529,7 +581,7 @@ def test_only_the_first_part_runs_on_however_short_a_later_one_is() -> None:
 
 def test_the_first_part_runs_on_no_further_than_the_stay() -> None:
     tariff = notice('boundary = { rule = "short_before" }', *TWO)
-    assert told(stay(tariff, "19:30", "21:30")) == ["/2h, day: 1 x 1000, 1-1"]
+    assert told(stay(tariff, "19:30", "21:30")) == ["每2小时, day: 1 x 1000, 1-1"]
     assert yuan(tariff, "19:30", "21:30:01") == 11
 
 
@@ -648,7 +700,7 @@ def test_the_prices_of_a_row_like_another_are_rounded() -> None:
 def test_an_uplift_is_a_line_of_its_own_on_the_sum_after_its_caps(how: str, extra: int) -> None:
     prices = f'{HOURLY}\ncaps = [{{ yuan = 12 }}]\nuplift_percent = 30\nrounding = {{ to = "yuan", how = "{how}" }}'
     answer = stay(notice("", row(prices)), "9:00", "3 9:00")
-    assert told(answer) == ["/1h, : 48 x 100, 1-2", f"上浮 / uplift 30%, : 1 x {extra}, 1-2"]
+    assert told(answer) == ["每1小时, : 48 x 100, 1-2", f"上浮 / uplift 30%, : 1 x {extra}, 1-2"]
     assert answer.total == 2400 + extra  # 31.2
 
 
@@ -739,9 +791,9 @@ def discount(name: str, more: str) -> str:
 )
 def test_what_a_discount_takes_off_is_told(what: str, due: float) -> None:
     answer = stay(notice("", row(HOURLY), discount("减", what)), "9:00", "13:00")
-    assert told(answer) == ["/1h, : 4 x 100, 1-1"]
+    assert told(answer) == ["每1小时, : 4 x 100, 1-1"]
     assert answer.total == round(due * 100)
-    assert answer.discounts == (DiscountTaken("减", 400 - answer.total),)
+    assert [(taken.name, taken.fen) for taken in answer.discounts] == [("减", 400 - answer.total)]
 
 
 def test_a_discount_that_takes_nothing_is_not_told() -> None:
@@ -777,7 +829,7 @@ def test_time_off_makes_a_whole_cycle_less_than_whole() -> None:
 def test_time_off_adds_to_free_time_that_is_deducted() -> None:
     free = 'free = { time = "1h", exceeded = "deducted" }'
     answer = stay(notice(free, row(HOURLY), discount("减", 'time = "1h"')), "9:00", "13:00")
-    assert (answer.total, answer.discounts) == (200, (DiscountTaken("减", 100),))
+    assert (answer.total, answer.discounts) == (200, (DiscountTaken("减", 100, 3600),))
 
 
 @pytest.mark.parametrize(
@@ -812,16 +864,16 @@ def test_the_best_discount_alone_counts(exit_: str, name: str, due: float) -> No
 
 
 def test_of_two_discounts_that_are_equally_good_the_first_is_taken() -> None:
-    for tables, name in ((THREE, "time"), (THREE[::-1], "money")):
+    for tables, one in ((THREE, DiscountTaken("time", 200, 10_800)), (THREE[::-1], DiscountTaken("money", 200))):
         (taken,) = stay(notice("", row(HOURLY), *tables), "9:00", "11:00").discounts
-        assert taken == DiscountTaken(name, 200)
+        assert taken == one
 
 
 def test_what_is_on_top_comes_besides_the_best() -> None:
     tables = (*THREE, discount("etc", 'percent = 5\non_top = true\nchannel = "etc"'))
     tariff = notice("", row(HOURLY), *tables)
     answer = stay(tariff, "9:00", "13:00", Context(channel="etc"))
-    assert answer.discounts == (DiscountTaken("time", 300), DiscountTaken("etc", 5))
+    assert answer.discounts == (DiscountTaken("time", 300, 10_800), DiscountTaken("etc", 5))
     only = notice("", row(HOURLY), tables[-1])
     assert stay(only, "9:00", "13:00", Context(channel="etc")).discounts == (DiscountTaken("etc", 20),)
 
@@ -836,7 +888,7 @@ def test_what_is_on_top_comes_besides_the_best() -> None:
 def test_stacked_discounts_in_the_order_of_the_notice(order: str, taken: tuple[tuple[str, int], ...]) -> None:
     tariff = notice(f'stacking = "stacked"\norder = {order}', row(HOURLY), *THREE)
     answer = stay(tariff, "9:00", "19:00")
-    assert answer.discounts == tuple(DiscountTaken(*one) for one in taken)
+    assert tuple((one.name, one.fen) for one in answer.discounts) == taken
     assert answer.total == 1000 - sum(fen for _, fen in taken)
 
 
@@ -844,6 +896,15 @@ def test_one_that_takes_all_comes_last_and_takes_what_is_left() -> None:
     head = 'stacking = "stacked"'
     tariff = notice(head, row(HOURLY), discount("all", "whole = true"), discount("part", "percent = 40"))
     assert stay(tariff, "9:00", "19:00").discounts == (DiscountTaken("all", 600), DiscountTaken("part", 400))
+
+
+def test_a_discount_tells_the_time_that_it_took_off() -> None:
+    charging = notice("", row(HOURLY), discount("充电", 'time = "2h"\ncharging = true'))
+    for charged, time in ((4500, 4500), (9000, 7200)):
+        answer = stay(charging, "9:00", "14:00", Context(charged=(Charged("", charged),)))
+        assert [taken.time for taken in answer.discounts] == [time]
+    answer = stay(notice("", row(HOURLY), discount("减", "percent = 50")), "9:00", "14:00")
+    assert [taken.time for taken in answer.discounts] == [0]
 
 
 @pytest.mark.parametrize(("how", "due"), [("half_up", 10), ("up", 10), ("down", 9)])
@@ -1027,11 +1088,11 @@ def test_a_quote_in_json() -> None:
         "entry": "2024-06-03T09:00:00+08:00",
         "exit": "2024-06-03T10:30:00+08:00",
         "lines": [
-            line | {"rule": "0-1h", "unit_fen": 500, "fen": 500},
-            line | {"rule": ">1h /30min", "unit_fen": 200, "fen": 200},
+            line | {"rule": "前1小时", "unit_fen": 500, "fen": 500},
+            line | {"rule": "1小时后每30分钟", "unit_fen": 200, "fen": 200},
         ],
         "caps": [{"period": "", "cap_fen": 600, "fen": 100, "from_cycle": 1, "to_cycle": 1}],
-        "discounts": [{"name": "减", "fen": 100}],
+        "discounts": [{"name": "减", "fen": 100, "time": 0}],
         "total": 500,
         "paid": 200,
         "due": 300,
@@ -1041,7 +1102,7 @@ def test_a_quote_in_json() -> None:
 
 def test_a_line_is_what_it_says() -> None:
     answer = stay(notice("", row(HOURLY)), "9:00", "3 9:00")
-    assert answer.lines == (Line("/1h", "", 48, 100, 4800, 1, 2),)
+    assert answer.lines == (Line("每1小时", "", 48, 100, 4800, 1, 2),)
 
 
 # --- times -------------------------------------------------------------------------------------------------

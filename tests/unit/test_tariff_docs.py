@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.config import load_tariff
-from gateway.notice import NoticeFile, parse
+from gateway.notice.tables import NoticeFile
+from gateway.notice.tariff import parse
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Parked
 from gateway.tariff.rules import Tariff

@@ -10,7 +10,7 @@ import pytest
 import tomli
 
 from gateway.config import load_tariff
-from gateway.notice import parse
+from gateway.notice.tariff import parse
 from gateway.tariff.doubts import Doubt, _Asked, _fall_between, doubts
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Context, Parked, Quote
@@ -183,13 +183,55 @@ def test_a_cap_of_a_period_says_nothing_of_prices_in_others() -> None:
     assert kinds(notice(row(""), period("08:00-20:00", HOURLY), night)) == []
 
 
-def test_prices_above_a_thousand_yuan_may_be_fen() -> None:
+def test_prices_above_a_hundred_yuan_may_be_fen() -> None:
     prices = 'steps = [{{ until = "1h", yuan = {} }}, {{ unit = "1h", yuan = 5 }}]'
-    doubt = the_only(notice(row(prices.format("1000.01"))))
+    doubt = the_only(notice(row(prices.format("100.01"))))
     assert (doubt.kind, doubt.row) == ("dear", "all")
-    assert "1000.01 元" in doubt.message
-    assert doubt.example[0].total == 100_001
-    assert kinds(notice(row(prices.format("1000")))) == []
+    assert "一个单位 100.01 元，像是以分计" in doubt.message
+    assert doubt.example[0].total == 10_001
+    assert kinds(notice(row(prices.format("100")))) == []
+
+
+@pytest.mark.parametrize("sums", ["caps = [{{ yuan = [50, {}] }}]", "full_yuan = {}"])
+def test_caps_and_full_prices_above_a_thousand_yuan_may_be_fen(sums: str) -> None:
+    hourly = 'steps = [{ unit = "1h", yuan = 50 }]'
+    doubt = next(iter(doubts(notice(row(f"{hourly}\n{sums.format('1000.01')}")))))
+    assert (doubt.kind, doubt.row) == ("dear", "all")
+    assert "1000.01 元，像是以分计" in doubt.message
+    assert "looks like fen" in doubt.message
+    assert len(doubt.example) == 1
+    assert "dear" not in kinds(notice(row(f"{hourly}\n{sums.format('1000')}")))
+
+
+def test_a_cap_of_a_period_above_a_thousand_yuan_may_be_fen() -> None:
+    night = period("20:00-08:00", f"{HOURLY}\ncap_yuan = 1000.01")
+    day = period("08:00-20:00", HOURLY)
+    doubt = the_only(notice(row(""), day, night))
+    assert (doubt.kind, doubt.row) == ("dear", "all")
+    assert kinds(notice(row(""), day, night.replace("1000.01", "1000"))) == []
+
+
+def test_a_tariff_wholly_in_fen_is_doubted() -> None:
+    fen = 'steps = [{ unit = "1h", yuan = 500 }]\ncaps = [{ yuan = 5000 }]'
+    assert kinds(notice(row(fen))) == ["dear", "dear"]
+    assert kinds(notice(row(fen.replace("00 ", " ")))) == []
+
+
+def test_a_discount_of_less_than_one_percent_may_be_a_fraction() -> None:
+    tables = '[[discounts]]\nname = "etc"\nchannel = "etc"\npercent = 5\n[[discounts]]\nname = "half"\npercent = {}'
+    doubt = the_only(notice(row(HOURLY), tables.format("0.5")))
+    assert (doubt.kind, doubt.row, doubt.example) == ("percent", "", ())
+    assert doubt.message == (
+        "第 2 个优惠: 0.5 是百分之 0.5；一半写 50 / discount 2: 0.5 is 0.5 percent; write 50 for half"
+    )
+    assert kinds(notice(row(HOURLY), tables.format("1"))) == []
+
+
+def test_an_uplift_of_less_than_one_percent_may_be_a_fraction() -> None:
+    doubt = the_only(notice(row(f"{HOURLY}\nuplift_percent = 0.25")))
+    assert (doubt.kind, doubt.row) == ("percent", "all")
+    assert doubt.message.startswith("上浮: 0.25 是百分之 0.25；")
+    assert kinds(notice(row(f"{HOURLY}\nuplift_percent = 1"))) == []
 
 
 def test_a_dear_price_beyond_the_free_time_is_still_shown() -> None:
@@ -382,7 +424,7 @@ STEP = 'steps = [{{ until = "{}", yuan = 5 }}, {{ unit = "1h", yuan = 3 }}]'
         ("24h", "00:00-24:00", "23h", "24h"),
         ("day", "00:00-24:00", "23h", "24h"),
         ("24h", "20:00-08:00", "11h", "12h"),
-        ("day", "20:00-08:00", "7h", "8h"),
+        ("day", "20:00-08:00", "11h", "12h"),
         ("stay", "20:00-08:00", "11h", "12h"),
     ],
 )
