@@ -152,10 +152,7 @@ def load(path: Path) -> Config:
         _part(file, ("barrier", n, "profile"), row, _load_profile, problems) for n, row in file.tables("barrier")
     ]
     if problems or options is None or tariff is None:
-        # One file may be named twice: its mistakes are told once, the site's own first, each file in its order.
-        raise ConfigError(
-            tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file != path, str(p.file), p.line)))
-        )
+        raise _all_of(path, problems)
     profiles = {barrier.name: board for barrier, board in zip(options.barrier, boards, strict=True) if board}
     spoken = {reader.name: dialect.load(reader.dialect) for reader in options.reader}
     lanes = {
@@ -375,7 +372,7 @@ def _tariff(file: TomlFile, newer: tuple[Path, ...] = ()) -> Tariff:
         problems += [file.problem(p.path, p.message) for p in error.problems]
         tariff = None
     if problems or tariff is None:
-        raise ConfigError(tuple(problems))
+        raise _all_of(file.path, problems)
     return tariff
 
 
@@ -386,6 +383,11 @@ def _load_profile(path: Path) -> BarrierProfile:
     except ProfileError as error:
         problems = tuple(file.problem(tuple(p.path.split(".")), p.message) for p in error.problems)
         raise ConfigError(problems) from error
+
+
+def _all_of(path: Path, problems: list[Problem]) -> ConfigError:
+    """Each mistake once, also of a file that is named twice: this file's first, and each file's in its order."""
+    return ConfigError(tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file != path, str(p.file), p.line))))
 
 
 def _beside(file: Path, part: Path) -> Path:

@@ -672,7 +672,7 @@ def test_a_version_that_is_not_there(tmp_path: Path) -> None:
 def test_mistakes_of_the_version_before_are_told_in_its_own_file_beside_the_new_ones(tmp_path: Path) -> None:
     chain = {"b": "a.toml", "a": ""}
     path = versions(tmp_path, chain, a=("yuan = 1", "yuan = -1"), b=('"15min"', "15"))
-    assert [said.partition(": ")[0] for said in version_mistakes(path)] == ["a.toml:9", "b.toml:5"]
+    assert [said.partition(": ")[0] for said in version_mistakes(path)] == ["b.toml:5", "a.toml:9"]
 
 
 def test_a_version_before_that_is_no_toml(tmp_path: Path) -> None:

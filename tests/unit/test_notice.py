@@ -315,6 +315,7 @@ def test_a_hostile_notice_gets_every_mistake_at_once_each_with_its_line(tmp_path
     ]
     found = [(problem.line, problem.place) for problem in problems(HOSTILE, tmp_path)]
     assert sorted(found) == sorted([(1, "name"), *expected])
+    assert [line for line, _ in found] == sorted(line for line, _ in found)
 
 
 def test_every_mistake_is_told_in_chinese_and_in_english(tmp_path: Path) -> None:
