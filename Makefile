@@ -47,7 +47,7 @@ test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; un
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
 	$(PYTEST) -n 2 -m proof
 
-bench: $(VENV)/.test   ## how fast a captured frame is read, beside three other ways; fails if ours is too slow
+bench: $(VENV)/.test   ## how fast a captured frame is read and a stay is priced, as ratios; fails if too slow
 	@$(BIN)/python -m tools.bench
 
 cov: $(VENV)/.test     ## branch coverage of the protocols, the sessions and the cores: at least 95 %
