@@ -72,6 +72,9 @@ class LaneOptions(_Table):
     again_seconds: Annotated[
         int, Field(ge=0, le=3600, description="已放行未通过时可再次开闸的时间 / open again for a car still here")
     ] = 600
+    commissioning: Annotated[
+        bool, Field(description="调试: 只读只显示，不扣费不开闸 / read and show all, debit and open nothing")
+    ] = False
 
     def rules(self, *, lowers: bool, reread: float) -> LaneRules:
         """As the lane core wants them; `lowers` is whether its barrier takes an order to close.
@@ -88,6 +91,7 @@ class LaneOptions(_Table):
             presence=PRESENCE + reread,
             again=self.again_seconds,
             lowers=lowers,
+            commissioning=self.commissioning,
         )
 
 

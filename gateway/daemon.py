@@ -31,7 +31,6 @@ from drivers.ports import (
 from drivers.reader.antenna import Antenna
 from drivers.reader.session import ReaderSession
 from drivers.security.box import BoxDebitWanted, BoxEvent, BoxSession, BoxTraded, BoxTradeDoubted, Recorded
-from drivers.security.module import Remote
 from drivers.security.server import BoxServer
 from drivers.transport import Transport
 from gateway.config import Config
@@ -40,6 +39,7 @@ from gateway.ledger.entries import Booted, Entry
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.ledger.writer import Writer
+from gateway.orders import Order
 from gateway.plain import plain
 from gateway.recorder import Recorder
 from gateway.runner import Runner
@@ -123,6 +123,10 @@ class Daemon:
             barriers = [Interface(name, "inputs of a barrier") for name in self.config.profiles]
             self._recorder = Recorder(self.config.options.recorder, [*antennas, *barriers])
         log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(self._stays.open))
+        if names := [lane.name for lane in self.config.rules.lanes.values() if lane.commissioning]:
+            log.warning("车道调试中，不扣费不开闸 / lanes in commissioning debit and open nothing", lanes=names)
+        if paused := sorted(self._stays.paused & self.config.rules.lanes.keys()):
+            log.warning("ETC 已暂停 / ETC is paused", lanes=paused)
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(part) for part in self._parts(writer)]
@@ -184,10 +188,10 @@ class Daemon:
 
     def _start_uplinks(self, writer: Writer) -> Parts:
         parts: Parts = []
-        asks = any(isinstance(module, Remote) for module in self.config.rules.security.values())
-        obey = self._obey if asks else None
         for options in self.config.options.uplink:
-            uplink = Uplink(options, self.config.options.site.id, writer, self._on_uplink, Random(), obey=obey)
+            uplink = Uplink(
+                options, self.config.options.site.id, writer, self._on_uplink, Random(), obey=self._obey
+            )
             self._appended.append(uplink.appended)
             parts.append(uplink.run())
         return parts
@@ -217,7 +221,7 @@ class Daemon:
         self._runner.on(event, now)
         self._set_timer()
 
-    def _obey(self, order: AuthorisePsam) -> None:
+    def _obey(self, order: Order) -> None:
         log.info("platform", ordered=plain(order))
         self._runner.obey(order, clock())
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from drivers.ports import AuthorisePsam, DeviceEvent, DeviceOrder, Instant, Show
+from drivers.ports import DeviceEvent, DeviceOrder, Instant, Show
 from drivers.security.box import BoxEvent
 from gateway.lane.state import Do, Record
 from gateway.ledger.entries import Booted, BoxDebitEnded, ClockStepped, Draft, Entry, Moment
 from gateway.ledger.stays import Stays
+from gateway.orders import Order
 from gateway.site import Actions, Site, SiteRules, gather
 
 STEP = 2.0
@@ -60,7 +61,7 @@ class Runner:
         drafts = list(_drafts(self.site.box(event), moment))
         self.submit(drafts, lambda _entries: durable())
 
-    def obey(self, order: AuthorisePsam, now: Instant) -> None:
+    def obey(self, order: Order, now: Instant) -> None:
         """Take one order of a platform."""
         moment = self._moment(now)
         self._carry_out(self.site.obey(order, moment), moment)

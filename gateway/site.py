@@ -35,19 +35,22 @@ from gateway.ledger.entries import (
     BoxTraded,
     DebitUnresolved,
     DeviceChanged,
+    EtcPaused,
+    EtcResumed,
     Moment,
     PassageEnded,
     canonical,
 )
 from gateway.ledger.stays import Stays
+from gateway.orders import NotUnderstood, Order, PauseEtc, ResumeEtc
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Context, Parked
 from gateway.tariff.rules import Tariff
 
 STRANGE_AGAIN = 3600.0
-"""Seconds for which a device that is not here is not told of again: a platform may order every second."""
+"""Seconds for which an order that cannot be obeyed is not told of again: a platform may order every second."""
 STRANGE_KEPT = 64
-"""Names of such devices that are remembered; while there are so many, no other is told of."""
+"""Such orders that are remembered, by device, lane or mistake; while there are so many, no other is told of."""
 
 Actions = list[tuple[str, Action]]
 """What is to be done, each with the name of the lane that it is for; an empty name is the site itself."""
@@ -83,7 +86,9 @@ class Site:
             ("", Record(DebitUnresolved(intent.id, "the gateway stopped before the outcome")))
             for intent in stays.begun()
         ]
-        self.lanes = {name: Lane(arm_left_up=name in stays.raised) for name in self.lanes}
+        self.lanes = {
+            name: Lane(arm_left_up=name in stays.raised, paused=name in stays.paused) for name in self.lanes
+        }
         return actions + [
             (name, Record(PassageEnded(stay, "the gateway stopped")))
             for name, stay in stays.passing.items()
@@ -103,14 +108,20 @@ class Site:
         """Take one event of a box; it makes its trades by itself, so it belongs to no lane."""
         return [("", Record(_box_news(event)))]
 
-    def obey(self, order: AuthorisePsam, now: Moment) -> Actions:
-        """Take one order of a platform. Whether it comes in time, the device's session knows."""
-        if order.device in self.rules.security:
-            return [(self.rules.lane_of(order.device) or "", Do(order))]
-        if not self._is_news(order.device, now.mono):
-            return []
-        detail = f"{order.device}: authorise_psam for {order.random}"
-        return [("", Record(Alarm("order for a device that is not here", detail)))]
+    def obey(self, order: Order, now: Moment) -> Actions:
+        """Take one order of a platform; one that cannot be obeyed is told, since nobody else would hear of it."""
+        match order:
+            case AuthorisePsam(device, random):
+                if device in self.rules.security:  # whether it comes in time, the device's session knows
+                    return [(self.rules.lane_of(device) or "", Do(order))]
+                alarm = Alarm("order for a device that is not here", f"{device}: authorise_psam for {random}")
+                return self._unless_told(device, alarm, now)
+            case PauseEtc(lane, actor, reason):
+                return self._switch(lane, EtcPaused(actor, reason), now)
+            case ResumeEtc(lane, actor, reason):
+                return self._switch(lane, EtcResumed(actor, reason), now)
+            case NotUnderstood(why):
+                return self._unless_told(why, Alarm("order not understood", why), now)
 
     def due(self, facts: Facts, now: Moment) -> Actions:
         """A time has come for one lane or several."""
@@ -135,13 +146,24 @@ class Site:
         phase = self.lanes[name].phase
         return isinstance(phase, Passing) and phase.stay == getattr(action.after, "stay", None)
 
-    def _is_news(self, device: str, now: float) -> bool:
-        """Whether to tell of an order for a device that is not here: each entry costs the disk a flush."""
-        self._strange = {name: told for name, told in self._strange.items() if now - told < STRANGE_AGAIN}
-        if device in self._strange or len(self._strange) == STRANGE_KEPT:
-            return False
-        self._strange[device] = now
-        return True
+    def _switch(self, name: str, switched: EtcPaused | EtcResumed, now: Moment) -> Actions:
+        """Pause or resume ETC in a lane (law 11). What it is already is not recorded once more."""
+        if name not in self.lanes:
+            detail = f"{name}: {switched.KIND} by {switched.actor}: {switched.reason}"
+            return self._unless_told(f"lane {name}", Alarm("order for a lane that is not here", detail), now)
+        paused = isinstance(switched, EtcPaused)
+        if self.lanes[name].paused == paused:
+            return []
+        self.lanes[name] = replace(self.lanes[name], paused=paused)
+        return [(name, Record(switched))]
+
+    def _unless_told(self, strange: str, alarm: Alarm, now: Moment) -> Actions:
+        """Tell of an order that nobody can obey, once in a while: each entry costs the disk a flush."""
+        self._strange = {name: told for name, told in self._strange.items() if now.mono - told < STRANGE_AGAIN}
+        if strange in self._strange or len(self._strange) == STRANGE_KEPT:
+            return []
+        self._strange[strange] = now.mono
+        return [("", Record(alarm))]
 
     def _security(self, event: DeviceEvent) -> list[Action]:
         """A PSAM wants a MAC: the platforms hear of it, and who has the keys here answers at once."""

@@ -10,10 +10,12 @@ from gateway.tariff.rules import Tariff
 
 
 def said(file: Path, site: Config) -> Iterator[str]:
-    """That it is good, what is doubtful in its tariff, and what of the tariff no lane applies yet."""
+    """That it is good, which lanes only try, what its tariff has of doubts and of what no lane applies yet."""
     lanes = ", ".join(f"{lane.name} ({lane.role})" for lane in site.rules.lanes.values())
     tariff = site.rules.tariff
     yield f"{file}: 配置正确 / good: {site.options.site.id}, {lanes}; {tariff.name}"
+    if trials := ", ".join(lane.name for lane in site.rules.lanes.values() if lane.commissioning):
+        yield f"  调试中，不扣费不开闸 / in commissioning, debits and opens nothing: {trials}"
     if doubted := list(doubts(tariff)):
         yield from checked(site.options.site.tariff, tariff, doubted)
     for zh, en in _not_passed_on(tariff):

@@ -38,6 +38,7 @@ NO_STAY = Refusal("no entry record", "无入场记录，请联系管理员", "No
 CEILING = Refusal("over the ceiling", "金额超限，请联系管理员", "Amount is over the limit")
 BALANCE = Refusal("balance too low", "余额不足，请用其他方式缴费", "Balance is too low")
 CLOCK = Refusal("clock not trusted", "时钟异常，请联系管理员", "The clock is not trusted")
+PAUSED = Refusal("etc paused", "ETC暂停使用，请用其他方式缴费", "ETC is paused, please pay another way")
 IN_DOUBT = Refusal("earlier debit unresolved", "上次扣费待核实，请联系管理员", "An earlier debit is unresolved")
 LEDGER = Refusal("ledger cannot write", "设备故障，请联系管理员", "Out of service")
 

@@ -21,7 +21,7 @@ from drivers.ports import (
     TagRead,
     TagUnreadable,
 )
-from gateway.lane import checks, passage
+from gateway.lane import checks, commissioning, passage
 from gateway.lane.checks import Refusal
 from gateway.lane.state import Action, Debiting, Do, Doubting, Facts, Idle, Lane, LaneRules, Record
 from gateway.ledger.entries import (
@@ -63,6 +63,8 @@ class Situation:
 def on(s: Situation, event: DeviceEvent | None) -> Step:
     """Take one event of this lane's devices, or None when `deadline` has come."""
     lane, actions = _take(s, event)
+    if s.rules.commissioning and isinstance(event, TagRead | TagUnreadable):
+        lane, actions = s.lane, commissioning.instead(s.rules, event, actions)
     lane, lowering = passage.at_rest(s.rules, lane, s.now.mono)
     return lane, [*actions, *lowering]
 
@@ -162,7 +164,8 @@ def _leave(s: Situation, read: TagRead, card: Card) -> Step:
 
 def _debit(s: Situation, read: TagRead, card: Card, stay: Stay, quote: Quote) -> Step:
     fen, intent = quote.total - stay.paid, s.facts.fresh
-    if refusal := checks.undebitable(card, fen, s.rules.ceiling):
+    paused = checks.PAUSED if s.lane.paused else None
+    if refusal := paused or checks.undebitable(card, fen, s.rules.ceiling):
         return _refuse(s, read, replace(refusal, detail=f"{fen} fen"))
     at = _second_of_its_own(s.now.wall.replace(microsecond=0), s.lane.debited_at)
     intended = DebitIntended(

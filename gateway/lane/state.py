@@ -21,7 +21,8 @@ class LaneRules:
     outcome: `hold` for the operator, or `owe` and let go. `presence` is how long a tag may be out of sight and
     still be the same presence, within which a balance is evidence. `again` is how long after a stay was opened or
     closed here the barrier opens once more for a car that did not get through. `lowers` is False where the
-    barrier closes by itself and takes no order to.
+    barrier closes by itself and takes no order to. With `commissioning` it reads and shows all, debits and
+    opens nothing.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LaneRules:
     arm_within: float = 15.0
     again: float = 600.0
     lowers: bool = True
+    commissioning: bool = False
 
 
 # --- phases ------------------------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class Lane:
     """The state of one lane. Inputs are None while unknown, and unknown counts as occupied (law 6).
 
     `arm_left_up`: the arm stayed up after its passage, because the loop under it did not clear. `debited_at` is the
-    time that entered the newest debit's TAC.
+    time that entered the newest debit's TAC. `paused`: no debit is begun (law 11).
     """
 
     phase: Phase = Idle()
@@ -104,6 +106,7 @@ class Lane:
     arm_closed: bool | None = None
     arm_left_up: bool = False
     debited_at: datetime | None = None
+    paused: bool = False
 
     @property
     def stay(self) -> str | None:

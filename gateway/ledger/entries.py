@@ -138,6 +138,38 @@ class Refused(Body):
 
 
 @dataclass(frozen=True, slots=True)
+class PassageTried(Body):
+    """What a lane in commissioning would have recorded: nobody was let through, nothing was taken (law 11).
+
+    `would` lists those entries, each with `kind` and `body`; what they say has not happened.
+    """
+
+    KIND: ClassVar[str] = "passage.tried"
+    plate: str
+    obu_id: str
+    card: str
+    would: Json
+
+
+@dataclass(frozen=True, slots=True)
+class EtcPaused(Body):
+    """This lane debits no tags from now on, by order of `actor` (law 11)."""
+
+    KIND: ClassVar[str] = "etc.paused"
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EtcResumed(Body):
+    """This lane debits tags again, by order of `actor`."""
+
+    KIND: ClassVar[str] = "etc.resumed"
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DebitIntended(Body):
     """Money is about to be taken (law 1): what the card held before, for how much, and why."""
 

@@ -1,4 +1,4 @@
-"""What follows from the ledger: open stays, stays just closed, and intents without an outcome. Pure."""
+"""What follows from the ledger: open and just closed stays, intents without an outcome, paused lanes. Pure."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -11,6 +11,8 @@ from gateway.ledger.entries import (
     DebitSettled,
     DebitUnresolved,
     Draft,
+    EtcPaused,
+    EtcResumed,
     LetThroughAgain,
     Moment,
     NotDebited,
@@ -80,6 +82,8 @@ class Stays:
     """By lane, the stay that the barrier was opened for and whose passage has not ended."""
     raised: set[str] = field(default_factory=set)
     """Lanes whose arm may still be up: an order to close that is lost with its run stands nowhere."""
+    paused: set[str] = field(default_factory=set)
+    """Lanes that debit no tags until they are resumed: a restart resumes none."""
     ended: dict[Vehicle, tuple[Ended, ...]] = field(default_factory=dict)
     """Each vehicle's stays that ended within a day: a notice may count them, or share a cap between them."""
 
@@ -104,16 +108,7 @@ class Stays:
     def apply(self, draft: Draft) -> None:
         """Take in one more entry."""
         at, body = draft.at, draft.body
-        match body:
-            case StayOpened(stay) | StayClosed(stay) | LetThroughAgain(stay) if draft.lane:
-                self.passing[draft.lane] = stay
-                self.raised.add(draft.lane)
-            case PassageEnded():
-                self.passing.pop(draft.lane, None)
-            case ArmDown():
-                self.raised.discard(draft.lane)
-            case _:
-                pass
+        self._lane(draft.lane, body)
         match body:
             case StayOpened():
                 self._opened(replace(_stay(body, at.wall), trusted=at.trusted, lane=draft.lane, boot=at.boot))
@@ -127,6 +122,22 @@ class Stays:
                 self._shift(at.boot, timedelta(seconds=seconds))
             case _:
                 self._debit(body)
+
+    def _lane(self, lane: str, body: Body) -> None:
+        match body:
+            case StayOpened(stay) | StayClosed(stay) | LetThroughAgain(stay) if lane:
+                self.passing[lane] = stay
+                self.raised.add(lane)
+            case PassageEnded():
+                self.passing.pop(lane, None)
+            case ArmDown():
+                self.raised.discard(lane)
+            case EtcPaused():
+                self.paused.add(lane)
+            case EtcResumed():
+                self.paused.discard(lane)
+            case _:
+                pass
 
     def _debit(self, body: Body) -> None:
         match body:

@@ -26,9 +26,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.backoff import Backoff
-from drivers.ports import AuthorisePsam
 from gateway.ledger.store import LedgerError
 from gateway.ledger.writer import Writer
+from gateway.orders import NotUnderstood, Order
 from gateway.uplink.formats import cloudevents
 from gateway.uplink.options import UplinkOptions
 from gateway.uplink.sync import (
@@ -185,7 +185,7 @@ class Uplink:
     """Syncs the ledger to one platform while `run` runs.
 
     `gateway` is this gateway's id, fit for a topic. In the event loop `report` hears of every change, and `obey` of
-    every order of the platform; without it this gateway takes none.
+    every order of the platform, those not understood too; without it this gateway takes none.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ class Uplink:
         report: Callable[[UplinkStatus], None],
         rng: Random,
         *,
-        obey: Callable[[AuthorisePsam], None] | None = None,
+        obey: Callable[[Order], None] | None = None,
     ) -> None:
         self._options = options
         self._gateway = gateway
@@ -345,6 +345,8 @@ class Uplink:
                 if what not in named:
                     self._log.warning(what, error=str(error))
                 named.add(what)
+                if ordered and self._obey:
+                    self._obey(NotUnderstood(str(error)))
 
     def _hear_ack(self, payload: bytes) -> None:
         ack = cloudevents.parse_ack(payload)

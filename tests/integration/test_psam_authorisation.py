@@ -19,7 +19,7 @@ from gateway import config
 from gateway.daemon import Daemon
 from gateway.ledger import store
 from gateway.ledger.entries import Draft, Moment, StayImported
-from gateway.uplink.formats.cloudevents import AUTHORISE_PSAM, ORDERS, STATUS
+from gateway.uplink.formats.cloudevents import AUTHORISE_PSAM, ETC_PAUSE, ETC_RESUME, ORDERS, STATUS
 from gateway.uplink.mqtt import QUIET, Link
 from protocols.obu.psam import PsamKeys, authorisation
 from protocols.rsu.dialect import load
@@ -102,6 +102,12 @@ class Site:
             while not (found := [body for body in self.of(kind) if body.items() >= fields.items()]):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)  # a ledger tells only who looks
             return found[0]
+
+    async def until_there_are(self, number: int, kind: str) -> None:
+        """So many entries of this kind, waited for."""
+        async with asyncio.timeout(SOON):
+            while len(self.of(kind)) < number:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # as above
 
     def of(self, kind: str) -> list[Body]:
         """The bodies of this kind so far."""
@@ -209,6 +215,41 @@ async def test_orders_that_are_wrong_stale_or_for_nobody_do_no_harm(
             assert not any(isinstance(word, PsamAuthorise) for word in site.antenna.heard)
             await link.send(topic, order())
             await traded(site)
+
+
+def switch(type_: str, **data: str) -> bytes:
+    head = {"specversion": "1.0", "id": "2", "source": "/p", "type": type_}
+    return json.dumps({**head, "data": {"actor": "city", "reason": "why", **data}}).encode()
+
+
+async def test_a_platform_pauses_a_lane_over_a_restart_and_resumes_it(
+    make_site: MakeSite, tmp_path: Path, broker: Broker
+) -> None:
+    topic = ORDERS.format("yard")
+    city = uplink(broker) + 'confirm = "broker"\n'
+    link = Link(broker.host, broker.port, identifier="p", protocol=ProtocolVersion.V5, timeout=5, logger=QUIET)
+    async with asyncio.timeout(3 * SOON), link:
+        for run in (1, 2, 3):
+            async with running(make_site, tmp_path, "remote", city) as site:
+                await site.until_there_are(run, "authorisation.wanted")
+                await online(link)
+                if run == 1:
+                    await link.send(topic, switch(ETC_PAUSE))
+                    await link.send(topic, switch(ETC_PAUSE, lane="out7"))
+                    await link.send(topic, switch(ETC_PAUSE, lane="out1"))
+                    await site.until("alarm", what="order not understood")
+                    await site.until("alarm", what="order for a lane that is not here")
+                    await site.until("etc.paused", actor="city", reason="why")
+                await link.send(topic, order())
+                if run == 3:
+                    await traded(site)
+                    break
+                await site.until_there_are(run, "passage.refused")
+                assert {body["why"] for body in site.of("passage.refused")} == {"etc paused"}
+                assert not any(isinstance(word, Purchase) for word in site.antenna.heard)
+                if run == 2:
+                    await link.send(topic, switch(ETC_RESUME, lane="out1"))
+                    await site.until("etc.resumed")
 
 
 async def test_test_keys_in_software_authorise_at_once(make_site: MakeSite, tmp_path: Path) -> None:

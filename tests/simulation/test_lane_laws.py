@@ -42,6 +42,8 @@ from gateway.ledger.entries import (
     DebitUnresolved,
     Draft,
     Entry,
+    EtcPaused,
+    EtcResumed,
     LetThroughAgain,
     NotDebited,
     PassageEnded,
@@ -50,6 +52,7 @@ from gateway.ledger.entries import (
 )
 from gateway.ledger.stays import Stays
 from gateway.notice.tariff import parse
+from gateway.orders import PauseEtc, ResumeEtc
 from gateway.runner import Runner
 from gateway.site import SiteRules
 from protocols.obu.values import CREDIT, STORED_VALUE, Card, Tag, Vehicle
@@ -178,6 +181,7 @@ class Laws:
         """`written` is all that will ever be in the ledger."""
         said: dict[str, list[str]] = {}
         closed = Counter(draft.body.stay for draft in written if isinstance(draft.body, StayClosed))
+        self._check_pauses(written)
         for draft in written:
             match draft.body:
                 case DebitIntended(intent):
@@ -189,6 +193,20 @@ class Laws:
             self._check_outcomes(intent, outcomes, honest=honest)
         self.hold(max(closed.values(), default=0) <= 1, "a stay ended twice")
         self._check_payments([draft.body for draft in written])
+
+    def _check_pauses(self, written: Sequence[Draft]) -> None:
+        """A lane that is paused begins no debit, in whichever run (law 11)."""
+        paused: set[str] = set()
+        for draft in written:
+            match draft.body:
+                case EtcPaused():
+                    self.hold(draft.lane not in paused, f"{draft.lane} was paused twice")
+                    paused.add(draft.lane)
+                case EtcResumed():
+                    self.hold(draft.lane in paused, f"{draft.lane} was resumed and not paused")
+                    paused.remove(draft.lane)
+                case DebitIntended(intent):
+                    self.hold(draft.lane not in paused, f"intent {intent} in a lane that is paused")
 
     def _check_outcomes(self, intent: str, outcomes: list[str], *, honest: bool) -> None:
         doubted = outcomes[:1] == ["DebitUnresolved"]
@@ -326,6 +344,7 @@ class World:
             self.board: 1,
             self.clock: 1,
             self.repeat: 2,
+            self.pause: 1,
         }
         rarely = {self.unreadable: 1, self.crash: 1, self.nonsense: 8 if self.wild else 0}
         happenings = often | seldom | rarely
@@ -396,6 +415,11 @@ class World:
     def repeat(self) -> None:
         if self.said:
             self.hear(self.rng.choice(self.said))
+
+    def pause(self) -> None:
+        """A platform pauses a lane, or, more often, lets one go on."""
+        lane, order = self.rng.choice(LANES).name, self.rng.choice((PauseEtc, ResumeEtc, ResumeEtc))
+        self.runner.obey(order(lane, "city", "why"), self.now())
 
     def unreadable(self) -> None:
         self.hear(TagUnreadable(self.rng.choice(LANES).reader, self.rng.choice(self.cars).obu_id, "B4", 1))

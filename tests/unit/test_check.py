@@ -92,3 +92,14 @@ def test_each_of_them_is_told_and_etc_and_colours_are_passed_on(lines: Callable[
     assert not_passed_on(lines(HOURLY + others)) == []
     both = '[[permits]]\nkind = "m"\nname = "monthly"\n[prepaid]\nleave = "15min"\nlater = "anew"\n'
     assert len(not_passed_on(lines(HOURLY + others + both))) == 2
+
+
+def test_lanes_in_commissioning_are_named(make_site: MakeSite, tmp_path: Path) -> None:
+    ports = {"dialect": "soulin", "antenna": "tcp://127.0.0.1:1", "barrier": "tcp://127.0.0.1:2"}
+    lanes = [{"name": name, "role": "exit", **ports} for name in ("out1", "out2", "out3")]
+    site = make_site(tmp_path, lanes)
+    for name in ("out1", "out3"):
+        lane = f'name = "{name}"\n'
+        site.write_text(site.read_text().replace(lane, f"{lane}commissioning = true\n"))
+    said = CliRunner().invoke(app, ["check", "-c", str(site)]).stdout
+    assert "  调试中，不扣费不开闸 / in commissioning, debits and opens nothing: out1, out3\n" in said

@@ -21,6 +21,7 @@ from gateway.ledger.entries import (
     canonical,
     chained,
 )
+from gateway.orders import PauseEtc, ResumeEtc
 from gateway.uplink.formats.cloudevents import (
     Ack,
     AckError,
@@ -243,6 +244,40 @@ DATA = {"device": "rsu1", "random": "b1b2b3b4b5b6b7b8", "mac": "c1c2c3c4c5c6c7c8
 def test_what_orders_nothing_is_named(payload: bytes, words: str) -> None:
     with pytest.raises(OrderError, match=re.escape(words)):
         parse_order(payload)
+
+
+SWITCH = {"lane": "out1", "actor": "值班 7", "reason": "重复扣费 / double debits"}
+PAUSE, RESUME = "city.etclane.order.etc.pause", "city.etclane.order.etc.resume"
+
+
+def test_etc_is_paused_and_resumed_by_order() -> None:
+    fields = SWITCH["lane"], SWITCH["actor"], SWITCH["reason"]
+    assert parse_order(ordered(type=PAUSE, data=SWITCH)) == PauseEtc(*fields)
+    assert parse_order(ordered(type=RESUME, data={**SWITCH, "note": 1})) == ResumeEtc(*fields)
+
+
+@pytest.mark.parametrize("kind", [PAUSE, RESUME])
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (DATA, "data.lane"),
+        ({**SWITCH, "lane": ""}, "data.lane"),
+        ({**SWITCH, "lane": None}, "data.lane"),
+        ({**SWITCH, "actor": "x" * 129}, "data.actor"),
+        ({"lane": "out1", "reason": "x"}, "data.actor"),
+        ({**SWITCH, "reason": ""}, "data.reason"),
+        ({**SWITCH, "reason": "x" * 257}, "data.reason"),
+    ],
+)
+def test_a_pause_names_lane_actor_and_reason(kind: str, data: object, words: str) -> None:
+    with pytest.raises(OrderError, match=re.escape(words)):
+        parse_order(ordered(type=kind, data=data))
+
+
+def test_what_was_sent_does_not_fill_the_record() -> None:
+    with pytest.raises(OrderError) as caught:
+        parse_order(ordered(type="x" * 3000))
+    assert len(str(caught.value)) < 512
 
 
 def test_the_platform_answers_what_is_wanted_so_that_the_psam_takes_it() -> None:

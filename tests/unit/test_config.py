@@ -203,8 +203,8 @@ ONE_MISTAKE = [
         ("again_seconds", "agian_seconds"),
         (
             "site.toml:19: lane.2.agian_seconds: 没有这个选项，可用: name, role, reader, barrier, ceiling_fen, "
-            "unresolved, again_seconds / no such option; there are: name, role, reader, barrier, ceiling_fen, "
-            "unresolved, again_seconds"
+            "unresolved, again_seconds, commissioning / no such option; there are: name, role, reader, barrier, "
+            "ceiling_fen, unresolved, again_seconds, commissioning"
         ),
     ),
     (
@@ -366,6 +366,15 @@ ONE_MISTAKE = [
 )
 def test_a_mistake_is_told_with_its_place_and_its_remedy(write: Write, change: tuple[str, str], said: str) -> None:
     assert mistake(write(change)) == said
+
+
+def test_a_lane_is_at_work_unless_it_says_otherwise(write: Write) -> None:
+    at_work = load(write()).rules.lanes
+    assert not any(lane.commissioning for lane in at_work.values())
+    trying = load(write(('role = "exit"', 'role = "exit"\ncommissioning = true'))).rules.lanes
+    assert [name for name, lane in trying.items() if lane.commissioning] == ["out1"]
+    said = mistake(write(('role = "exit"', 'role = "exit"\ncommissioning = "yes"')))
+    assert said.startswith("site.toml:15: lane.2.commissioning: ")
 
 
 def test_the_name_of_a_barrier_is_no_name_for_a_reader(write: Write) -> None:

@@ -51,6 +51,7 @@ from gateway.ledger.entries import (
     Moment,
     NotDebited,
     PassageEnded,
+    PassageTried,
     Refused,
     StayClosed,
     StayOpened,
@@ -314,6 +315,128 @@ def test_between_times_that_are_not_trusted_nothing_is_decided(rules: LaneRules,
     assert take(rules, READY, facts, READ, unsure) == (READY, refusal(rules, checks.CLOCK))
     facts = replace(facts, stay=replace(STAY, trusted=False))
     assert take(rules, READY, facts, READ) == (READY, refusal(rules, checks.CLOCK))
+
+
+# --- ETC paused --------------------------------------------------------------------------------------------
+
+PAUSED = replace(READY, paused=True)
+
+
+@pytest.mark.parametrize("rules", [EXIT, replace(EXIT, ceiling=1)], ids=["below", "above the ceiling"])
+def test_a_paused_lane_debits_nobody_and_lets_the_tag_go(rules: LaneRules) -> None:
+    assert take(rules, PAUSED, FACTS, READ) == (PAUSED, refusal(rules, checks.PAUSED, "1500 fen"))
+
+
+@pytest.mark.parametrize(
+    ("rules", "facts"),
+    [
+        (ENTRY, Facts("b-1")),
+        (EXIT, replace(FACTS, quote=FREE)),
+        (EXIT, replace(FACTS, stay=replace(STAY, paid=1500))),
+        (EXIT, Facts("b-1", None, replace(STAY, passed=False, closed=AT))),
+        (EXIT, Facts("b-1")),
+        (OWE, replace(FACTS, doubt=INTENT)),
+    ],
+    ids=["entry", "free", "paid", "again", "no stay", "in doubt"],
+)
+def test_a_pause_changes_nothing_where_no_tag_is_debited(rules: LaneRules, facts: Facts) -> None:
+    lane, actions = take(rules, READY, facts, READ)
+    assert take(rules, PAUSED, facts, READ) == (replace(lane, paused=True), actions)
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_a_debit_under_way_when_the_pause_comes_ends_as_it_would(*, unknown: bool) -> None:
+    lane, _ = take(EXIT, READY, FACTS, READ)
+    lane, state = replace(lane, paused=True), "open"
+    if unknown:
+        lane, _ = take(EXIT, lane, Facts("b-2", intent=INTENT), DebitUnknown("rsu2", "b-1", "no result"))
+        state = "unresolved"
+    lane, actions = take(EXIT, lane, Facts("b-2", intent=replace(INTENT, state=state)), DONE)
+    assert actions == [Record(SETTLED), *opening(EXIT, BOOKED, GOODBYE)]
+    assert lane.paused
+
+
+def test_a_debit_that_was_not_made_is_not_begun_anew_while_paused() -> None:
+    lane = replace(PAUSED, phase=DOUBTING)
+    facts = replace(FACTS, fresh="b-2", doubt=replace(INTENT, state="unresolved"))
+    lane, actions = take(EXIT, lane, facts, replace(READ, trade=8))
+    not_made = Record(NotDebited("b-1", "the balance is what it was"))
+    assert (lane, actions) == (PAUSED, [not_made, *refusal(EXIT, checks.PAUSED, "1500 fen")])
+
+
+# --- commissioning -----------------------------------------------------------------------------------------
+
+TRIAL_IN, TRIAL_OUT = replace(ENTRY, commissioning=True), replace(EXIT, commissioning=True)
+
+
+def tried(*bodies: Body) -> Record:
+    would = [{"kind": body.KIND, "body": asdict(body)} for body in bodies]
+    return Record(PassageTried("测A12345", TAG.obu_id, CARD.number, would))
+
+
+def test_a_trial_says_what_would_have_been_done_and_opens_nothing() -> None:
+    opened = StayOpened("b-1", "测A12345", 1, 1, TAG.obu_id, CARD.number)
+    words = Do(Show("in1", "调试 欢迎光临 测A12345", "Trial: Welcome 测A12345"))
+    assert take(TRIAL_IN, READY, Facts("b-1"), READ) == (READY, [tried(opened), released(ENTRY), words])
+    closed = StayClosed("s1", "free", 0, 0, FREE.to_json())
+    words = Do(Show("out1", "调试 一路平安 ¥0.00", "Trial: Goodbye, 0.00 yuan"))
+    facts = replace(FACTS, quote=FREE)
+    assert take(TRIAL_OUT, READY, facts, READ) == (READY, [tried(closed), released(EXIT), words])
+
+
+def test_a_trial_shows_what_would_have_been_debited() -> None:
+    words = Do(Show("out1", "调试 应扣 ¥15.00", "Trial: 15.00 yuan to be debited"))
+    assert take(TRIAL_OUT, READY, FACTS, READ) == (READY, [tried(intended()), words, released(EXIT)])
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_a_trial_refuses_as_a_lane_at_work_would(*, paused: bool) -> None:
+    lane = replace(READY, paused=paused)
+    why, rules = (checks.PAUSED, TRIAL_OUT) if paused else (checks.CEILING, replace(TRIAL_OUT, ceiling=1499))
+    refused = Refused(why.code, "测A12345", TAG.obu_id, CARD.number, "1500 fen")
+    words = Do(Show("out1", f"调试 {why.zh}", f"Trial: {why.en}"))
+    assert take(rules, lane, FACTS, READ) == (lane, [tried(refused), words, released(EXIT)])
+
+
+def test_a_trial_of_a_tag_that_cannot_be_read() -> None:
+    event = TagUnreadable("rsu2", "652bc7a3", "B4", 0x0A)
+    words = Do(Show("out1", f"调试 {checks.UNREADABLE.zh}", f"Trial: {checks.UNREADABLE.en}"))
+    refused = Refused("unreadable", "", TAG.obu_id, "", "B4 0A")
+    body = PassageTried("", TAG.obu_id, "", [{"kind": refused.KIND, "body": asdict(refused)}])
+    assert take(TRIAL_OUT, READY, FACTS, event) == (READY, [Record(body), words, released(EXIT, 1.0)])
+    _, actions = take(TRIAL_OUT, READY, FACTS, replace(READ, vehicle=None, card=None))
+    assert isinstance(actions[0], Record)
+    assert isinstance(actions[0].body, PassageTried)
+    assert (actions[0].body.plate, actions[0].body.card) == ("", "")
+
+
+def test_a_trial_records_nothing_of_what_waits_or_cannot_be_written() -> None:
+    assert take(TRIAL_OUT, READY, replace(FACTS, stay_busy=True), READ) == (READY, [released(EXIT, 1.0)])
+    words = Do(Show("out1", f"调试 {checks.LEDGER.zh}", f"Trial: {checks.LEDGER.en}"))
+    facts = replace(FACTS, ledger_fault="disk full")
+    assert take(TRIAL_OUT, READY, facts, READ) == (READY, [words, released(EXIT)])
+
+
+@pytest.mark.parametrize("rules", [TRIAL_IN, TRIAL_OUT, replace(TRIAL_OUT, unresolved="owe")], ids=str)
+@pytest.mark.parametrize("read", [READ, OTHER, *[read for read, _ in UNFIT]], ids=lambda read: read.tag.obu_id)
+@pytest.mark.parametrize("stay", [None, STAY, replace(STAY, paid=1500)], ids=["none", "due", "paid"])
+@pytest.mark.parametrize("doubt", [None, INTENT], ids=["sure", "doubt"])
+def test_a_trial_never_debits_opens_or_books(
+    rules: LaneRules, read: TagRead, stay: Stay | None, doubt: Intent | None
+) -> None:
+    lane, actions = take(rules, READY, Facts("b-1", stay, None, QUOTE if stay else None, doubt), read)
+    assert lane == READY
+    records = [action for action in actions if isinstance(action, Record)]
+    orders = [action.order for action in actions if isinstance(action, Do)]
+    assert all(isinstance(record.body, PassageTried) for record in records)
+    assert all(isinstance(order, Release | Show) for order in orders)
+    assert (len(records), len(orders)) == (1, 2)
+
+
+def test_a_trial_still_brings_down_an_arm_that_was_left_up() -> None:
+    lane = Lane(arm_left_up=True)
+    lane, actions = take(TRIAL_OUT, lane, FACTS, InputChanged("gate2", "presence", on=False))
+    assert actions == [Do(CloseBarrier("gate2"))]
 
 
 # --- the outcome of a debit --------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from gateway.ledger.entries import (
     DeviceChanged,
     Draft,
     Entry,
+    EtcPaused,
     NotDebited,
     PassageEnded,
     Refused,
@@ -45,6 +46,7 @@ from gateway.ledger.entries import (
     StayOpened,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
+from gateway.orders import PauseEtc, ResumeEtc
 from gateway.runner import Runner
 from gateway.site import SiteRules
 from protocols.obu.values import CREDIT, Card, Tag, Vehicle
@@ -409,6 +411,24 @@ def test_an_order_of_a_platform_is_carried_out(desk: Desk) -> None:
     assert desk.news() == [order]
     desk.runner.obey(replace(order, device="rsu9"), START)
     assert desk.kinds() == ["Alarm"]
+
+
+def test_a_pause_outlives_the_run_and_its_resumption_too() -> None:
+    desk = Desk(stays=inside())
+    desk.runner.obey(PauseEtc("out1", "city", "why"), START)
+    assert [step.body for step in desk.did if isinstance(step, Draft)] == [EtcPaused("city", "why")]
+    assert [step.lane for step in desk.did if isinstance(step, Draft)] == ["out1"]
+    following = left_by(desk)
+    following.stays.open.update(inside().open)
+    following.did.clear()
+    following.runner.on(LEAVING, after(121))
+    assert following.kinds() == ["Show", "Release", "Refused"]
+    following.runner.obey(ResumeEtc("out1", "city", "mended"), after(150))
+    last = left_by(following)
+    last.stays.open.update(inside().open)
+    last.did.clear()
+    last.runner.on(LEAVING, after(151))
+    assert last.kinds() == ["DebitIntended", "Debit"]
 
 
 def test_what_a_box_waits_for_follows_its_record(slow: Desk) -> None:

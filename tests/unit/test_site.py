@@ -41,6 +41,8 @@ from gateway.ledger.entries import (
     DebitUnresolved,
     DeviceChanged,
     Draft,
+    EtcPaused,
+    EtcResumed,
     LetThroughAgain,
     Moment,
     PassageEnded,
@@ -52,6 +54,7 @@ from gateway.ledger.entries import (
 )
 from gateway.ledger.stays import Intent, Stay, Stays
 from gateway.notice.tariff import parse
+from gateway.orders import NotUnderstood, PauseEtc, ResumeEtc
 from gateway.site import STRANGE_KEPT, Site, SiteRules, gather
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Parked
@@ -407,6 +410,71 @@ def test_such_orders_are_recorded_once_an_hour_for_each_device_and_for_so_many_d
     assert sum(told(f"rsu{number}", 7199) for number in range(100, 400)) == STRANGE_KEPT - 1
     assert len(site._strange) == STRANGE_KEPT
     assert told("rsu999", 7199 + 3600)
+
+
+PAUSE, RESUME = PauseEtc("out1", "duty officer", "a trial"), ResumeEtc("out1", "city", "mended")
+
+
+def test_etc_is_paused_and_resumed_in_one_lane() -> None:
+    site = Site(RULES)
+    assert site.obey(PAUSE, NOW) == [("out1", Record(EtcPaused("duty officer", "a trial")))]
+    assert [name for name, lane in site.lanes.items() if lane.paused] == ["out1"]
+    (lane, refused), *_ = site.on(read("rsu2"), FACTS, NOW)
+    assert lane == "out1"
+    assert isinstance(refused, Record)
+    assert getattr(refused.body, "why", "") == "etc paused"
+    site.on(read("rsu3"), FACTS, NOW)
+    assert isinstance(site.lanes["out2"].phase, Debiting)
+    assert site.obey(RESUME, NOW) == [("out1", Record(EtcResumed("city", "mended")))]
+    assert site.lanes["out1"] == Lane()
+
+
+def test_what_a_lane_is_already_is_not_recorded_again() -> None:
+    site = Site(RULES)
+    assert site.obey(RESUME, NOW) == []
+    site.obey(PAUSE, NOW)
+    assert site.obey(replace(PAUSE, actor="another"), NOW) == []
+    assert site.lanes["out1"].paused
+
+
+def test_a_pause_does_not_touch_a_debit_under_way() -> None:
+    site = Site(RULES)
+    site.on(read("rsu2"), FACTS, NOW)
+    before = site.lanes["out1"]
+    site.obey(PAUSE, NOW)
+    assert site.lanes["out1"] == replace(before, paused=True)
+    assert site.deadline == 1020.0
+
+
+def test_a_start_finds_its_lanes_paused() -> None:
+    site = Site(RULES)
+    assert site.boot(Stays(paused={"out1", "removed"})) == []
+    assert [name for name, lane in site.lanes.items() if lane.paused] == ["out1"]
+    assert set(site.lanes) == {"in1", "out1", "out2"}
+
+
+@pytest.mark.parametrize(
+    ("order", "alarm"),
+    [
+        (
+            replace(PAUSE, lane="out9"),
+            Alarm("order for a lane that is not here", "out9: etc.paused by duty officer: a trial"),
+        ),
+        (
+            replace(RESUME, lane=""),
+            Alarm("order for a lane that is not here", ": etc.resumed by city: mended"),
+        ),
+        (NotUnderstood("data.lane: Field required"), Alarm("order not understood", "data.lane: Field required")),
+    ],
+)
+def test_an_order_that_cannot_be_obeyed_is_told_once_an_hour(
+    order: PauseEtc | ResumeEtc | NotUnderstood, alarm: Alarm
+) -> None:
+    site = Site(RULES)
+    assert site.obey(order, NOW) == [("", Record(alarm))]
+    assert site.obey(order, replace(NOW, mono=4599.9)) == []
+    assert site.obey(order, replace(NOW, mono=4600.0)) == [("", Record(alarm))]
+    assert not any(lane.paused for lane in site.lanes.values())
 
 
 # --- boxes -------------------------------------------------------------------------------------------------

@@ -15,6 +15,8 @@ from gateway.ledger.entries import (
     DebitSettled,
     DebitUnresolved,
     Draft,
+    EtcPaused,
+    EtcResumed,
     LetThroughAgain,
     Moment,
     NotDebited,
@@ -410,3 +412,15 @@ def test_what_is_not_decided_is_never_forgotten() -> None:
 def test_other_entries_change_nothing() -> None:
     found = stays(opened())
     assert stays(Booted("1", "c", "t"), Alarm("a", "b"), begin=stays(opened())) == found
+
+
+# --- paused lanes ------------------------------------------------------------------------------------------
+
+
+def test_a_lane_is_paused_until_it_is_resumed() -> None:
+    found = stays(EtcPaused("city", "why"), lane="out1")
+    found = stays(EtcPaused("city", "why"), Booted("1", "c", "t"), lane="out2", begin=found)
+    assert found.paused == {"out1", "out2"}
+    stays(EtcResumed("city", "mended"), lane="out1", begin=found)
+    stays(EtcResumed("city", "mended"), lane="in1", begin=found)
+    assert found.paused == {"out2"}

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from drivers.ports import AuthorisePsam
 from gateway.ledger.entries import Entry, canonical
+from gateway.orders import Order, PauseEtc, ResumeEtc
 
 ENTRIES: Final = "etclane/{}/entries"
 """Everything the ledger says, on one topic, since MQTT keeps order only within one."""
@@ -24,6 +25,8 @@ LONGEST_ORDER: Final = 4096
 """Bytes. A few short fields in an envelope need a tenth of it; more is not read at all."""
 
 AUTHORISE_PSAM: Final = "city.etclane.order.authorise_psam"
+ETC_PAUSE: Final = "city.etclane.order.etc.pause"
+ETC_RESUME: Final = "city.etclane.order.etc.resume"
 
 _Name = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -59,16 +62,53 @@ class _Authorise(BaseModel):
     mac: _EightBytes
 
 
-class _Order(BaseModel):
-    """The envelope; what an order of another type holds is not looked at."""
+class _Switch(BaseModel):
+    """Pause or resume ETC in this lane: who wants it, and why."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+    lane: _Name
+    actor: _Name
+    reason: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class _Envelope(BaseModel):
+    """What an order of another type holds is not looked at."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
     specversion: Literal["1.0"]
     id: _Name
     source: _Name
+
+
+class _AuthorisePsam(_Envelope):
     type: Literal["city.etclane.order.authorise_psam"]
     data: _Authorise
+
+    def order(self) -> Order:
+        return AuthorisePsam(self.data.device, self.data.random.lower(), self.data.mac.lower())
+
+
+class _PauseEtc(_Envelope):
+    type: Literal["city.etclane.order.etc.pause"]
+    data: _Switch
+
+    def order(self) -> Order:
+        return PauseEtc(self.data.lane, self.data.actor, self.data.reason)
+
+
+class _ResumeEtc(_Envelope):
+    type: Literal["city.etclane.order.etc.resume"]
+    data: _Switch
+
+    def order(self) -> Order:
+        return ResumeEtc(self.data.lane, self.data.actor, self.data.reason)
+
+
+_ORDER: Final = TypeAdapter[_AuthorisePsam | _PauseEtc | _ResumeEtc](
+    Annotated[_AuthorisePsam | _PauseEtc | _ResumeEtc, Field(discriminator="type")]
+)
 
 
 def message(gateway: str, entry: Entry) -> tuple[str, bytes]:
@@ -103,15 +143,16 @@ def parse_ack(payload: bytes) -> Ack:
         ) from error
 
 
-def parse_order(payload: bytes) -> AuthorisePsam:
+def parse_order(payload: bytes) -> Order:
     """The order in a message. Raises OrderError, whatever the bytes."""
     if len(payload) > LONGEST_ORDER:
         raise OrderError(f"an order has at most {LONGEST_ORDER} bytes, this message has {len(payload)}")
     try:
-        data = _Order.model_validate_json(payload).data
+        return _ORDER.validate_json(payload).order()
     except ValidationError as error:
-        raise OrderError(f"an order is a CloudEvent of type {AUTHORISE_PSAM}: {_faults(error)}") from error
-    return AuthorisePsam(data.device, data.random.lower(), data.mac.lower())
+        types = f"{AUTHORISE_PSAM}, {ETC_PAUSE} or {ETC_RESUME}"
+        # The fault may hold what was sent.
+        raise OrderError(f"an order is a CloudEvent of type {types}: {_faults(error)[:256]}") from error
 
 
 def _faults(error: ValidationError) -> str:
