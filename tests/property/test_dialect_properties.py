@@ -28,7 +28,7 @@ from protocols.obu.values import Card, Vehicle
 from protocols.rsu.dialect import Dialect, load, names
 from protocols.rsu.dialects import gantry_v3
 from protocols.rsu.message import Message, to_data
-from protocols.rsu.messages import Contents, GoOn, PsamInit, Purchase, Resend, Status, Stop, Word
+from protocols.rsu.messages import Contents, GoOn, Heartbeat, PsamInit, Purchase, Resend, Status, Stop, Word
 
 WITHOUT_DEADLINE = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
@@ -159,8 +159,11 @@ def test_what_is_heard_and_said_again_is_heard_alike(
 
 def has_no_form(dialect: Dialect, word: Word) -> bool:
     """What is heard but not said: a C2 without its time where the dialect's own has one; which of several PSAMs
-    are authorised; a slot beyond the 16 bits of a CA; a plate colour that 0015 has no room for."""
+    are authorised; a slot beyond the 16 bits of a CA; a plate colour that 0015 has no room for; a fault 80h, which as
+    the ErrorCode of a B2 says heartbeat and no more."""
     match word:
+        case Heartbeat(fault=0x80):
+            return True
         case Stop(at=None) | Resend(at=None):
             stop = next(table for table in dialect.from_pc if table.MEANS is Stop)
             return "unix_time" in {field.name for field in stop.FIELDS}
