@@ -159,8 +159,8 @@ def test_what_is_heard_and_said_again_is_heard_alike(
 
 def has_no_form(dialect: Dialect, word: Word) -> bool:
     """What is heard but not said: a C2 without its time where the dialect's own has one; which of several PSAMs
-    are authorised; a slot beyond the 16 bits of a CA; a plate colour that 0015 has no room for; a fault 80h, which as
-    the ErrorCode of a B2 says heartbeat and no more."""
+    are authorised; a slot beyond the 16 bits of a CA; a plate colour that 0015 has no room for; a fault 80h, which
+    as the ErrorCode of a B2 says heartbeat and no more."""
     match word:
         case Heartbeat(fault=0x80):
             return True
