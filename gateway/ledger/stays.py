@@ -86,6 +86,11 @@ class Stays:
     """Lanes that debit no tags until they are resumed: a restart resumes none."""
     ended: dict[Vehicle, tuple[Ended, ...]] = field(default_factory=dict)
     """Each vehicle's stays that ended within a day: a notice may count them, or share a cap between them."""
+    vehicles: dict[str, Vehicle] = field(init=False, repr=False, compare=False)
+    """By id, whose stay it is, of all that are open or closed: entries name the id alone."""
+
+    def __post_init__(self) -> None:
+        self.vehicles = {stay.id: key for stays in (self.open, self.closed) for key, stay in stays.items()}
 
     def of(self, plate: str, color: int) -> Stay | None:
         """The open stay of this vehicle."""
@@ -158,9 +163,8 @@ class Stays:
 
     def _paid(self, intent: Intent) -> None:
         for stays in (self.open, self.closed):
-            for key, stay in stays.items():
-                if stay.id == intent.stay:
-                    stays[key] = replace(stay, paid=stay.paid + intent.fen)
+            if key := self._key(stays, intent.stay):
+                stays[key] = replace(stays[key], paid=stays[key].paid + intent.fen)
 
     def _shift(self, boot: str, step: timedelta) -> None:
         for stays in (self.open, self.closed):
@@ -179,6 +183,7 @@ class Stays:
         if stay.trusted:
             self._forget_ended(stay.entered)
         self.open[key] = replace(stay, earlier=self._ended(key, stay.entered))
+        self.vehicles[stay.id] = key
 
     def _ended(self, key: Vehicle, now: datetime) -> tuple[Ended, ...]:
         return tuple((run, stay) for run, stay in self.ended.get(key, ()) if now - stay.exit < A_DAY)
@@ -191,7 +196,7 @@ class Stays:
             del self.ended[key]
 
     def _closed(self, body: StayClosed, at: Moment) -> None:
-        key = next((key for key, stay in self.open.items() if stay.id == body.stay), None)
+        key = self._key(self.open, body.stay)
         if key is None:
             return
         free = isinstance(body.quote, dict) and body.quote.get("free") is True
@@ -210,7 +215,8 @@ class Stays:
             self._forget(self.closed.pop(next(iter(self.closed))))
 
     def _forget(self, gone: Stay) -> None:
-        """Drop the decided intents of a stay long closed; undecided ones stay until they end."""
+        """Drop a stay long closed and its decided intents; undecided ones stay until they end."""
+        self.vehicles.pop(gone.id, None)
         self.intents = {
             id_: intent
             for id_, intent in self.intents.items()
@@ -219,9 +225,13 @@ class Stays:
 
     def _passed(self, stay_id: str) -> None:
         for stays in (self.open, self.closed):
-            for key, stay in stays.items():
-                if stay.id == stay_id:
-                    stays[key] = replace(stay, passed=True)
+            if key := self._key(stays, stay_id):
+                stays[key] = replace(stays[key], passed=True)
+
+    def _key(self, stays: dict[Vehicle, Stay], stay_id: str) -> Vehicle | None:
+        """The vehicle whose stay this is, if it stands among these."""
+        key = self.vehicles.get(stay_id)
+        return key if key and key in stays and stays[key].id == stay_id else None
 
 
 def _moved(ended: tuple[Ended, ...], boot: str, step: timedelta) -> tuple[Ended, ...]:

@@ -115,6 +115,34 @@ def test_a_vehicle_that_comes_again() -> None:
     assert (inside.id, left.id) == ("s2", "s1")
 
 
+def by_id(found: Stays) -> dict[str, Stay]:
+    """All stays that are open or remembered."""
+    return {stay.id: stay for known in (found.open, found.closed) for stay in known.values()}
+
+
+@pytest.mark.parametrize("named", ["s1", "s2", "s3", "s4", "s5", "s0", "nobody's"])
+@pytest.mark.parametrize("built", ["entry by entry", "at once"])
+def test_an_entry_changes_the_stay_that_it_names_and_no_other(named: str, built: str) -> None:
+    """Also of a vehicle that came again: one of its stays is open, one is remembered, and an older one is not."""
+    found = stays(opened("s0"), closed("s0"), opened("s1"), closed("s1"), opened("s2"))
+    stays(opened("s3", color=0), opened("s4", "测B1"), closed("s4", "owed"), begin=found)
+    stays(StayImported("s5", "测C1", 1, 1, AT.isoformat()), lane="", begin=found)
+    if built == "at once":
+        found = Stays(open=dict(found.open), closed=dict(found.closed))
+    before = by_id(found)
+    assert sorted(before) == ["s1", "s2", "s3", "s4", "s5"]
+
+    stays(PassageEnded(named, "passed"), intended("i1", named), settled("i1"), begin=found)
+    now = {id_: replace(stay, passed=True, paid=500) if id_ == named else stay for id_, stay in before.items()}
+    assert by_id(found) == now
+
+    inside, left = ({stay.id for stay in known.values()} for known in (found.open, found.closed))
+    stays(closed(named), begin=found)
+    assert {stay.id for stay in found.open.values()} == inside - {named}
+    given_way = {"s1"} if named == "s2" else set()  # a vehicle's older stay, to the one that it closes now
+    assert {stay.id for stay in found.closed.values()} == (left - given_way) | (inside & {named})
+
+
 # --- debits ------------------------------------------------------------------------------------------------
 
 INTENT = Intent("i1", "s1", "card", 500, 10_000)
@@ -386,7 +414,7 @@ def test_closed_stays_are_remembered_up_to_a_number() -> None:
     for n in range(KEPT_CLOSED + 10):
         plate = f"测A{n:05}"
         stays(opened(f"s{n}", plate), intended(f"i{n}", f"s{n}"), settled(f"i{n}"), closed(f"s{n}"), begin=found)
-    assert len(found.closed) == len(found.intents) == KEPT_CLOSED
+    assert len(found.closed) == len(found.intents) == len(found.vehicles) == KEPT_CLOSED
     assert found.left("测A00009", 1) is None
     assert found.left("测A00010", 1) is not None
     assert "i9" not in found.intents
@@ -398,6 +426,7 @@ def test_a_vehicle_that_comes_every_day_is_remembered_once() -> None:
         stays(opened(f"s{n}"), intended(f"i{n}", f"s{n}"), settled(f"i{n}"), closed(f"s{n}"), begin=found)
     assert list(found.intents) == ["i9"]
     assert len(found.closed) == 1
+    assert found.vehicles == {"s9": (PLATE, 1)}
 
 
 def test_what_is_not_decided_is_never_forgotten() -> None:
