@@ -190,7 +190,8 @@ class Stays:
 
     def _forget_ended(self, now: datetime) -> None:
         """Drop the vehicles that left a day ago and more: whoever left last stands last."""
-        for key in list(self.ended):
+        while self.ended:
+            key = next(iter(self.ended))
             if self._ended(key, now):
                 return
             del self.ended[key]
