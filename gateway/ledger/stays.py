@@ -218,11 +218,9 @@ class Stays:
     def _forget(self, gone: Stay) -> None:
         """Drop a stay long closed and its decided intents; undecided ones stay until they end."""
         self.vehicles.pop(gone.id, None)
-        self.intents = {
-            id_: intent
-            for id_, intent in self.intents.items()
-            if intent.stay != gone.id or intent.state in ("open", "unresolved")
-        }
+        for intent in [intent for intent in self.intents.values() if intent.stay == gone.id]:
+            if intent.state not in ("open", "unresolved"):
+                del self.intents[intent.id]
 
     def _passed(self, stay_id: str) -> None:
         for stays in (self.open, self.closed):
