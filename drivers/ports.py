@@ -110,6 +110,18 @@ class DebitNotSent:
 
 
 @dataclass(frozen=True, slots=True)
+class DebitFound:
+    """A purchase was made that this run did not ask for: an earlier one may have.
+
+    `obu_id` and `proof.at`, the second that entered the TAC, tell whose outcome it is.
+    """
+
+    device: str
+    obu_id: str
+    proof: DebitProof
+
+
+@dataclass(frozen=True, slots=True)
 class PsamWanted:
     """A PSAM must be authorised before the antenna can trade: what the platform needs for that.
 
@@ -132,6 +144,18 @@ class PsamDone:
     device: str
     good: bool
     detail: str
+
+
+# --- events of a camera ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlateSeen:
+    """One read of a plate. `color` by its code in a tag (rsu-protocol 8.4), None where the camera does not tell."""
+
+    device: str
+    plate: str
+    color: int | None
 
 
 # --- events of a barrier --------------------------------------------------------------------------------
@@ -239,11 +263,12 @@ ReaderEvent = (
     | DebitDone
     | DebitUnknown
     | DebitNotSent
+    | DebitFound
     | PsamWanted
     | PsamDone
 )
 BarrierEvent = BarrierUp | BarrierDown | InputChanged | CloseRefused
-DeviceEvent = ReaderEvent | BarrierEvent
+DeviceEvent = ReaderEvent | PlateSeen | BarrierEvent
 ReaderOrder = Debit | Release | AuthorisePsam
 BarrierOrder = OpenBarrier | CloseBarrier
 DeviceOrder = ReaderOrder | BarrierOrder | Show

@@ -6,7 +6,7 @@ Nothing here opens a port or a ledger; `etclane check` and `etclane run` read th
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,12 +21,12 @@ from drivers.barrier.profile import parse as parse_profile
 from drivers.reader.options import ReaderOptions
 from drivers.security.module import InRsu, Remote, SecurityModule, Software
 from drivers.security.options import BoxOptions, SoftwareKeys
+from gateway.facts import SiteRules
 from gateway.findings import TOO_DEEP, refused, told
 from gateway.lane.state import PRESENCE, LaneRules
 from gateway.notice.mistakes import TariffError
 from gateway.notice.tariff import parse as parse_tariff
 from gateway.recorder import RecorderOptions
-from gateway.site import SiteRules
 from gateway.tariff.rules import Tariff
 from gateway.toml_mistakes import Mistake, explained
 from gateway.toml_positions import KeyPath, line_of, positions
@@ -38,6 +38,11 @@ from protocols.rsu.dialect import DialectError
 T = TypeVar("T")
 Table = TypeVar("Table", bound=BaseModel)
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+CANNOT_HOLD = (
+    "自由流车道没有道闸，拦不住车，请改为 owe 或删去 / "
+    "without a barrier no car can be held: set owe, or leave this out"
+)
 
 _LARGEST = 1 << 20
 """Bytes of a file. The worst texts of this size were seen to take three seconds and 500 MB."""
@@ -62,22 +67,37 @@ class LaneOptions(_Table):
     """`[[lane]]`: one passage."""
 
     name: Name
-    role: Annotated[Literal["entry", "exit"], Field(description="入口或出口")]
+    role: Annotated[Literal["entry", "exit", "both"], Field(description="入口、出口或双向 / which way")]
     reader: Annotated[str, Field(description="本车道天线名称 / the name of its reader")]
-    barrier: Annotated[str, Field(description="本车道道闸名称 / the name of its barrier")]
+    barrier: Annotated[
+        str, Field(description="本车道道闸名称；自由流不写 / the name of its barrier; none in free flow")
+    ] = ""
+    interlock: Annotated[
+        str, Field(description="互锁车道: 其杆落下后本道才抬杆 / the lane whose arm must be down first")
+    ] = ""
     ceiling_fen: Annotated[int, Field(gt=0, le=1_000_000, description="单笔扣费上限(分) / largest debit")] = 50_000
     unresolved: Annotated[
-        Literal["hold", "owe"], Field(description="扣费结果不明时: 等人工或放行记欠 / wait for staff, or let go")
-    ] = "hold"
+        Literal["hold", "owe"] | None,
+        Field(description="扣费结果不明时: 等人工(默认)或放行记欠 / wait for staff, as usual, or let go"),
+    ] = None
     again_seconds: Annotated[
         int, Field(ge=0, le=3600, description="已放行未通过时可再次开闸的时间 / open again for a car still here")
     ] = 600
+    pass_seconds: Annotated[
+        int, Field(ge=5, le=600, description="抬杆后等待车辆通过 / how long an arm stays up for nobody")
+    ] = 60
+    wait_seconds: Annotated[
+        int, Field(ge=10, le=3600, description="等待缴费或人工的时间 / how long to wait for money or staff")
+    ] = 300
+    stale_days: Annotated[
+        int, Field(ge=1, le=3650, description="停车超过此天数须人工处理 / a longer stay is left to staff")
+    ] = 30
     commissioning: Annotated[
         bool, Field(description="调试: 只读只显示，不扣费不开闸 / read and show all, debit and open nothing")
     ] = False
 
-    def rules(self, *, lowers: bool, reread: float) -> LaneRules:
-        """As the lane core wants them; `lowers` is whether its barrier takes an order to close.
+    def rules(self, board: BarrierProfile | None, reread: float) -> LaneRules:
+        """As the lane core wants them; `board` is its barrier's, None in free flow.
 
         `reread` is for how many seconds the antenna does not read a tag again that is still there.
         """
@@ -86,11 +106,16 @@ class LaneOptions(_Table):
             role=self.role,
             reader=self.reader,
             barrier=self.barrier,
+            inputs=frozenset(board.inputs if board else ()),
+            interlock=self.interlock,
             ceiling=self.ceiling_fen,
-            unresolved=self.unresolved,
+            unresolved=self.unresolved or ("hold" if self.barrier else "owe"),
             presence=PRESENCE + reread,
             again=self.again_seconds,
-            lowers=lowers,
+            pass_within=self.pass_seconds,
+            wait=self.wait_seconds,
+            stale=self.stale_days * 86400.0,
+            lowers=board is not None and board.close_coil is not None,
             commissioning=self.commissioning,
         )
 
@@ -155,16 +180,12 @@ def load(path: Path) -> Config:
     boards = [
         _part(file, ("barrier", n, "profile"), row, _load_profile, problems) for n, row in file.tables("barrier")
     ]
+    problems += _lane_problems(file, boards)
     if problems or options is None or tariff is None:
         raise _all_of(path, problems)
     profiles = {barrier.name: board for barrier, board in zip(options.barrier, boards, strict=True) if board}
     spoken = {reader.name: dialect.load(reader.dialect) for reader in options.reader}
-    lanes = {
-        lane.name: lane.rules(
-            lowers=profiles[lane.barrier].close_coil is not None, reread=spoken[lane.reader].reread
-        )
-        for lane in options.lane
-    }
+    lanes = {lane.name: lane.rules(profiles.get(lane.barrier), spoken[lane.reader].reread) for lane in options.lane}
     options = _absolute(options, path)
     digest = _digest(file, options, tariff)
     return Config(options, SiteRules(lanes, tariff, _security(options)), profiles, digest)
@@ -172,7 +193,7 @@ def load(path: Path) -> Config:
 
 def load_tariff(path: Path) -> Tariff:
     """Read and check a tariff alone, with the versions that it replaces. Raises ConfigError."""
-    return _tariff(TomlFile.read(path, parse_float=Decimal))
+    return _tariff(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +247,7 @@ def _shape(file: TomlFile, problems: list[Problem]) -> SiteFile | None:
         text = json.dumps(file.document, default=lambda _date: [[]])
         return SiteFile.model_validate_json(text, strict=True)
     except ValidationError as error:
-        problems += [file.problem(*found) for found in told(error, SiteFile, secret="software_keys")]  # noqa: S106 - the name of a table
+        problems += [file.problem(*found) for found in told(error, SiteFile, withheld="software_keys")]
         return None
 
 
@@ -234,12 +255,13 @@ def _cross_problems(file: TomlFile) -> Iterator[Problem]:
     """What no table shows by itself; read from the document, so that a mistake in one hides none in another."""
     yield from _name_problems(file)
     yield from _security_problems(file)
+    yield from _idle_boards(file)
     for kind in ("reader", "barrier"):
         names = sorted(row["name"] for _, row in file.tables(kind) if isinstance(row.get("name"), str))
         users: dict[str, object] = {}
         for number, lane in file.tables("lane"):
             wanted = lane.get(kind)
-            if not isinstance(wanted, str):
+            if not isinstance(wanted, str) or (kind == "barrier" and not wanted):
                 continue
             if wanted not in names:
                 known = ", ".join(names) or "-"
@@ -273,6 +295,75 @@ def _name_problems(file: TomlFile) -> Iterator[Problem]:
                     message = f"名称 {name!r} 重复，请另取 / the name {name!r} is taken; choose another"
                     yield file.problem((kind, number, "name"), message)
                 seen.add(str(name))
+
+
+def _lane_problems(file: TomlFile, boards: Sequence[BarrierProfile | None]) -> Iterator[Problem]:
+    """What a lane can be depends on its arm, on what is wired to its board, and on the lane that it waits for.
+
+    `boards` are those of the barriers in their order, None where a profile has mistakes of its own.
+    """
+    wired = {str(row.get("name")): board for (_, row), board in zip(file.tables("barrier"), boards, strict=True)}
+    arms = {lane["name"] for _, lane in file.tables("lane") if isinstance(lane.get("name"), str) and _arm(lane)}
+    for number, lane in file.tables("lane"):
+        board = wired.get(_arm(lane))
+        found = {
+            "role": _wrong_way(lane, board),
+            "unresolved": None if _arm(lane) or lane.get("unresolved") != "hold" else CANNOT_HOLD,
+            "interlock": _wrong_interlock(lane, arms),
+        }
+        yield from (file.problem(("lane", number, key), wrong) for key, wrong in found.items() if wrong)
+
+
+def _idle_boards(file: TomlFile) -> Iterator[Problem]:
+    """A barrier that no lane has: nobody would hear of its loops, nor of its fire alarm."""
+    boards = {row["name"]: n for n, row in file.tables("barrier") if isinstance(row.get("name"), str)}
+    used = {_arm(lane) for _, lane in file.tables("lane")} - {""}
+    if not used <= boards.keys():
+        return  # the name that a lane has wrong may be this one's
+    for name, number in boards.items():
+        if name not in used:
+            message = (
+                "没有车道使用此道闸，请写入车道的 barrier 或删去 / no lane has it: name it in one, or remove it"
+            )
+            yield file.problem(("barrier", number, "name"), message)
+
+
+def _arm(lane: Mapping[str, Any]) -> str:
+    """The name of its barrier, empty in free flow; what is no text is told of elsewhere."""
+    return str(lane.get("barrier") or "")
+
+
+def _wrong_way(lane: Mapping[str, Any], board: BarrierProfile | None) -> str | None:
+    """What is wrong with a lane for both directions: the one loop that is occupied tells which it is."""
+    if lane.get("role") != "both":
+        return None
+    if not _arm(lane):
+        return (
+            "双向车道须有道闸，自由流请分为入口和出口两个车道 / "
+            "wants a barrier: write free flow as two lanes, an entry and an exit"
+        )
+    missing = ", ".join(sorted({"outside", "inside"} - set(board.inputs))) if board else ""
+    if missing:
+        return (
+            f"双向车道的道闸板须接入场外和场内地感 outside、inside，缺: {missing} / "
+            f"its barrier's profile must have both inputs, outside and inside; missing: {missing}"
+        )
+    return None
+
+
+def _wrong_interlock(lane: Mapping[str, Any], arms: set[str]) -> str | None:
+    """What is wrong with the lane whose arm must be down first, None if nothing is."""
+    other = lane.get("interlock")
+    if not isinstance(other, str) or not other:
+        return None
+    if not _arm(lane):
+        return "自由流车道没有道闸，不能互锁 / this lane has no barrier to interlock"
+    if other == lane.get("name"):
+        return "不能与自己互锁，请写另一车道 / a lane cannot wait for itself: name another lane"
+    if other not in arms:
+        known = ", ".join(sorted(arms - {lane.get("name")})) or "-"
+        return f"没有名为 {other!r} 且有道闸的车道，现有: {known} / no such lane with a barrier; there are: {known}"
+    return None
 
 
 def _security_problems(file: TomlFile) -> Iterator[Problem]:
@@ -353,30 +444,25 @@ def _part(
         return None
 
 
-def _tariff(file: TomlFile, newer: tuple[Path, ...] = ()) -> Tariff:
+def _tariff(path: Path, newer: tuple[Path, ...] = ()) -> Tariff:
     """A tariff with the versions before it; `newer` are the files that led here."""
+    file = TomlFile.read(path, parse_float=Decimal)
     problems: list[Problem] = []
     table = file.document.get("replaces")
     replaced = None
     if isinstance(table, dict) and isinstance(table.get("file"), str):
-        chain = (*newer, file.path.resolve())
-        if _beside(file.path, Path(table["file"])).resolve() in chain:
+        chain = (*newer, path.resolve())
+        if _beside(path, Path(table["file"])).resolve() in chain:
             message = "版本互相替代，成了一圈 / these versions replace each other in a circle"
             raise ConfigError((file.problem(("replaces", "file"), message),))
-        replaced = _part(
-            file,
-            ("replaces", "file"),
-            table,
-            lambda path: _tariff(TomlFile.read(path, parse_float=Decimal), chain),
-            problems,
-        )
+        replaced = _part(file, ("replaces", "file"), table, lambda before: _tariff(before, chain), problems)
     try:
         tariff = parse_tariff(file.document, replaced)
     except TariffError as error:
         problems += [file.problem(p.path, p.message) for p in error.problems]
         tariff = None
     if problems or tariff is None:
-        raise _all_of(file.path, problems)
+        raise _all_of(path, problems)
     return tariff
 
 

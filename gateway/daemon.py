@@ -34,19 +34,19 @@ from drivers.security.box import BoxDebitWanted, BoxEvent, BoxSession, BoxTraded
 from drivers.security.server import BoxServer
 from drivers.transport import Transport
 from gateway.config import Config
+from gateway.journal import Journal
 from gateway.ledger.box_intents import BoxIntents
 from gateway.ledger.entries import Booted, Entry
 from gateway.ledger.stays import Stays
 from gateway.ledger.store import Store
 from gateway.ledger.writer import Writer
 from gateway.orders import Order
-from gateway.plain import plain
 from gateway.recorder import Recorder
 from gateway.runner import Runner
 from gateway.uplink.mqtt import Uplink, UplinkStatus
+from protocols.china import CHINA
 from protocols.pcapng import Interface
 from protocols.rsu import dialect
-from protocols.rsu.messages import CHINA
 
 log = structlog.get_logger()
 
@@ -95,6 +95,7 @@ class Daemon:
     _timer: asyncio.TimerHandle | None = None
     _recorder: Recorder | None = None
     _said: dict[str, str] = field(default_factory=dict)
+    _journal: Journal = field(default_factory=lambda: Journal(log))
 
     def __post_init__(self) -> None:
         # Before the loop runs: this reads the whole ledger, and modules.
@@ -125,7 +126,7 @@ class Daemon:
         log.info("started", site=self.config.options.site.id, chain=self.store.chain, stays=len(self._stays.open))
         if names := [lane.name for lane in self.config.rules.lanes.values() if lane.commissioning]:
             log.warning("车道调试中，不扣费不开闸 / lanes in commissioning debit and open nothing", lanes=names)
-        if paused := sorted(self._stays.paused & self.config.rules.lanes.keys()):
+        if paused := sorted(self._stays.lanes.paused & self.config.rules.lanes.keys()):
             log.warning("ETC 已暂停 / ETC is paused", lanes=paused)
         try:
             async with asyncio.TaskGroup() as group:
@@ -139,6 +140,7 @@ class Daemon:
             if self._recorder:
                 await asyncio.to_thread(self._recorder.close)
             await writer.close()
+            self._journal.write()
             log.info("stopped")
 
     def _parts(self, writer: Writer) -> Parts:
@@ -209,7 +211,7 @@ class Daemon:
         if isinstance(event, PsamWanted | PsamDone):
             self._on_event(event, now)
             return
-        log.info("box", heard=plain(event))
+        self._journal.note("box", "heard", event)
         match event:
             case BoxDebitWanted(intent=ticket) | BoxTraded(ticket=ticket) | BoxTradeDoubted(ticket=ticket):
                 self._runner.box(event, now, lambda: self._boxes[event.device].take(Recorded(ticket)))
@@ -217,12 +219,12 @@ class Daemon:
                 self._runner.box(event, now, lambda: None)
 
     def _on_event(self, event: DeviceEvent, now: Instant) -> None:
-        log.info("event", heard=plain(event))
+        self._journal.note("event", "heard", event)
         self._runner.on(event, now)
         self._set_timer()
 
     def _obey(self, order: Order) -> None:
-        log.info("platform", ordered=plain(order))
+        self._journal.note("platform", "ordered", order)
         self._runner.obey(order, clock())
 
     def _on_due(self) -> None:
@@ -239,7 +241,7 @@ class Daemon:
             self._timer = asyncio.get_running_loop().call_later(wait, self._on_due)
 
     def _send(self, order: DeviceOrder | Show) -> None:
-        log.info("order", ordered=plain(order))
+        self._journal.note("order", "ordered", order)
         match order:
             case Show():
                 pass  # there is no display driver yet: the words stand in the log

@@ -57,8 +57,8 @@ def refused(error: OSError) -> tuple[str, str]:
     return _ERRNO.get(error.errno or 0, "系统错误"), error.strerror or str(error)
 
 
-def told(error: ValidationError, model: type[BaseModel], *, secret: str = "") -> Iterator[tuple[KeyPath, str]]:
-    """Each finding with its path in the document; what stands under the key `secret` is not repeated."""
+def told(error: ValidationError, model: type[BaseModel], *, withheld: str = "") -> Iterator[tuple[KeyPath, str]]:
+    """Each finding with its path in the document; what stands under the key `withheld` is not repeated."""
     for detail in error.errors():
         where, given = detail["loc"], detail["input"]
         if detail["type"] == "too_short" and given:
@@ -73,7 +73,7 @@ def told(error: ValidationError, model: type[BaseModel], *, secret: str = "") ->
             if words
             else detail["msg"].removeprefix("Value error, ")
         )
-        hidden = not where or where[0] == secret  # the whole file, or what may be a real key
+        hidden = not where or where[0] == withheld  # the whole file, or what may be a real key
         shown = "" if hidden or detail["type"] == "extra_forbidden" else _shown(given)
         yield where, f"{message} (现为 / is {shown})" if shown else message
 

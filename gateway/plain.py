@@ -7,6 +7,8 @@ from datetime import date, datetime
 def plain(value: object) -> object:
     """Dataclasses as objects that name their class under `what`; bytes in hex, times in ISO 8601."""
     match value:
+        case str() | int() | None:  # most of what there is
+            return value
         case bytes():
             return value.hex()
         case datetime() | date():

@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.ports import InputChanged, Instant
 from drivers.transport import Tap
+from protocols.china import CHINA
 from protocols.errors import CaptureError
 from protocols.pcapng import Interface, Packet, Writer
-from protocols.rsu.messages import CHINA
 
 KEPT_FILES = 8
 """The budget is spread over so many files: one is lost at a time."""

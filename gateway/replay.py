@@ -37,13 +37,13 @@ from gateway.plain import plain
 from gateway.recorder import input_of
 from gateway.runner import Runner
 from protocols import pcapng
+from protocols.china import CHINA
 from protocols.errors import CaptureError, MessageError
 from protocols.pcapng import Interface, Packet
 from protocols.rsu import dialect
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.framing import Frame, Framer, Noise
 from protocols.rsu.messages import (
-    CHINA,
     Heartbeat,
     Init,
     Order,

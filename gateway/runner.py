@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 from drivers.ports import DeviceEvent, DeviceOrder, Instant, Show
 from drivers.security.box import BoxEvent
+from gateway.audit import audited
+from gateway.facts import SiteRules
 from gateway.lane.state import Do, Record
 from gateway.ledger.entries import Booted, BoxDebitEnded, ClockStepped, Draft, Entry, Moment
 from gateway.ledger.stays import Stays
 from gateway.orders import Order
-from gateway.site import Actions, Site, SiteRules, gather
+from gateway.site import Actions, Site
 
 STEP = 2.0
 """Seconds by which the wall clock must move against the monotonic one to be called stepped, not slewed."""
@@ -26,8 +28,7 @@ Submit = Callable[[Sequence[Draft], Callable[[list[Entry]], None]], None]
 class Runner:
     """One site at work. `submit` takes the drafts, `send` the orders; `boot` names this run and begins every id.
 
-    `ledger_fault` is set from outside while nothing can be made durable. `floor` is a wall time that is certainly
-    past (the newest entry's): a clock before it is not trusted.
+    `floor` is a wall time that is certainly past (the newest entry's): a clock before it is not trusted.
     """
 
     rules: SiteRules
@@ -36,24 +37,22 @@ class Runner:
     submit: Submit
     send: Callable[[DeviceOrder | Show], None]
     floor: datetime
-    ledger_fault: str | None = None
     site: Site = field(init=False)
-    _ids: int = 0
     _last: Instant | None = None
 
     def __post_init__(self) -> None:
-        self.site = Site(self.rules)
+        self.site = Site(self.rules, self.stays, self.boot)
 
     def start(self, booted: Booted, now: Instant, left: Sequence[BoxDebitEnded] = ()) -> None:
         """Record the start, and what the last run left open; `left` are the purchases of boxes among it."""
         moment, boxes = self._moment(now), [("", Record(body)) for body in left]
-        self._carry_out([("", Record(booted)), *boxes, *self.site.boot(self.stays)], moment)
+        self._carry_out([("", Record(booted)), *boxes, *self.site.left_over()], moment)
 
     def on(self, event: DeviceEvent, now: Instant) -> None:
         """Take one event of a device."""
         moment = self._moment(now)
-        facts = gather(self.rules, self.stays, event, moment, fresh=self._fresh(), ledger_fault=self.ledger_fault)
-        self._carry_out(self.site.on(event, facts, moment), moment)
+        self._carry_out(self.site.on(event, moment), moment)
+        self._tell_who_waits(moment)
 
     def box(self, event: BoxEvent, now: Instant, durable: Callable[[], None]) -> None:
         """Record what a box says; `durable` follows when that is so: MAC1 and confirmations wait for it."""
@@ -62,15 +61,30 @@ class Runner:
         self.submit(drafts, lambda _entries: durable())
 
     def obey(self, order: Order, now: Instant) -> None:
-        """Take one order of a platform."""
+        """Take one order from outside."""
         moment = self._moment(now)
         self._carry_out(self.site.obey(order, moment), moment)
+        self._tell_who_waits(moment)
 
     def due(self, now: Instant) -> None:
-        """`deadline` has come."""
+        """`deadline` has come, for one lane or several."""
         moment = self._moment(now)
-        facts = gather(self.rules, self.stays, None, moment, fresh=self._fresh(), ledger_fault=self.ledger_fault)
-        self._carry_out(self.site.due(facts, moment), moment)
+        for lane in self.site.late(moment):
+            self._carry_out(self.site.due(lane, moment), moment)
+        self._tell_who_waits(moment)
+
+    def _tell_who_waits(self, moment: Moment) -> None:
+        for lane in self.site.ready():
+            self._carry_out(self.site.reconsider(lane, moment), moment)
+
+    @property
+    def ledger_fault(self) -> str | None:
+        """Why nothing can be made durable; set from outside."""
+        return self.site.ledger_fault
+
+    @ledger_fault.setter
+    def ledger_fault(self, fault: str | None) -> None:
+        self.site.ledger_fault = fault
 
     @property
     def deadline(self) -> float | None:
@@ -82,11 +96,9 @@ class Runner:
         for _, action in actions:
             if isinstance(action, Do) and action.after is None:
                 self.send(action.order)
-        drafts = list(_drafts(actions, moment))
+        drafts = audited(self.stays, list(_drafts(actions, moment)))
         if not drafts:
             return
-        for draft in drafts:
-            self.stays.apply(draft)
         waiting = [
             (lane, action) for lane, action in actions if isinstance(action, Do) and action.after is not None
         ]
@@ -94,12 +106,8 @@ class Runner:
 
     def _release(self, waiting: Sequence[tuple[str, Do]]) -> None:
         for lane, action in waiting:
-            if self.site.still_wanted(lane, action):
+            if self.site.released(lane, action):
                 self.send(action.order)
-
-    def _fresh(self) -> str:
-        self._ids += 1
-        return f"{self.boot}-{self._ids}"
 
     def _moment(self, now: Instant) -> Moment:
         """This instant for the record; a step of the wall clock is recorded before anything is decided (law 10)."""

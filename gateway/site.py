@@ -1,51 +1,52 @@
 """The site: whose event it is, and what concerns more than one lane. Pure, as the lanes are."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
 
 from drivers.ports import (
     AuthorisePsam,
-    BarrierDown,
-    BarrierUp,
-    DebitDone,
-    DebitNotSent,
-    DebitUnknown,
     DeviceEvent,
+    InputChanged,
     OpenBarrier,
     PsamDone,
     PsamWanted,
-    ReaderDown,
-    ReaderUp,
-    TagRead,
 )
-from drivers.security import box
 from drivers.security.box import BoxEvent
-from drivers.security.module import AuthoriseAsked, Authorised, InRsu, Refused, SecurityModule
-from gateway.lane import core
-from gateway.lane.core import Situation
-from gateway.lane.state import Action, Do, Facts, Lane, LaneRules, Passing, Record
+from drivers.security.module import AuthoriseAsked, Authorised, InRsu, Refused
+from gateway import news
+from gateway.facts import SiteRules, gather, intent_named
+from gateway.lane import core, debit
+from gateway.lane.checks import IN_DOUBT
+from gateway.lane.core import Event, Reconsider
+from gateway.lane.state import Action, Do, Facts, Lane, Passing, Record, Situation, Waiting
 from gateway.ledger.entries import (
     Alarm,
     AuthorisationEnded,
     AuthorisationWanted,
-    Body,
-    BoxDebitEnded,
-    BoxDebitIntended,
-    BoxTraded,
+    CardListed,
     DebitUnresolved,
-    DeviceChanged,
-    EtcPaused,
-    EtcResumed,
+    LaneHeld,
     Moment,
     PassageEnded,
-    canonical,
+    PaymentMade,
+    PermitGranted,
+    PermitWithdrawn,
+    RefundMade,
 )
-from gateway.ledger.stays import Stays
-from gateway.orders import NotUnderstood, Order, PauseEtc, ResumeEtc
-from gateway.tariff.engine import quote
-from gateway.tariff.quote import Context, Parked
-from gateway.tariff.rules import Tariff
+from gateway.ledger.stays import Stay, Stays
+from gateway.orders import (
+    CloseArm,
+    GrantPermit,
+    HoldOpen,
+    LetThrough,
+    ListCard,
+    Order,
+    Pay,
+    Refunded,
+    Resolve,
+    SwitchEtc,
+    WithdrawPermit,
+)
+from gateway.tariff.quote import Permit
 
 STRANGE_AGAIN = 3600.0
 """Seconds for which an order that cannot be obeyed is not told of again: a platform may order every second."""
@@ -56,79 +57,118 @@ Actions = list[tuple[str, Action]]
 """What is to be done, each with the name of the lane that it is for; an empty name is the site itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class SiteRules:
-    """The site as configured: its lanes by name, its tariff, and who has the keys for which device."""
-
-    lanes: Mapping[str, LaneRules]
-    tariff: Tariff
-    security: Mapping[str, SecurityModule] = field(default_factory=dict)
-
-    def lane_of(self, device: str) -> str | None:
-        """The lane that this reader or barrier stands in."""
-        return next((lane.name for lane in self.lanes.values() if device in (lane.reader, lane.barrier)), None)
-
-
 @dataclass(slots=True)
 class Site:
-    """All lanes of one site and their state."""
+    """All lanes of one site and their state.
+
+    `stays` is what the ledger says, kept up by whoever writes it. `boot` names this run and begins every id.
+    `ledger_fault` is set from outside while nothing can be made durable.
+    """
 
     rules: SiteRules
+    stays: Stays = field(default_factory=Stays)
+    boot: str = ""
+    ledger_fault: str | None = None
     lanes: dict[str, Lane] = field(init=False)
     _strange: dict[str, float] = field(default_factory=dict)
+    _ids: int = 0
 
     def __post_init__(self) -> None:
-        self.lanes = {name: Lane() for name in self.rules.lanes}
+        self.lanes = {name: self._lane_at_start(name) for name in self.rules.lanes}
 
-    def boot(self, stays: Stays) -> Actions:
-        """What the last run left behind: debits whose outcome it did not live to see (law 2), arms it left up."""
-        actions: Actions = [
+    def _lane_at_start(self, name: str) -> Lane:
+        left, loops = self.stays.lanes, sorted(self.rules.lanes[name].loops)
+        return Lane(
+            loops=tuple((loop, None) for loop in loops),
+            arm_left_up=name in left.raised,
+            kept_open=name in left.held,
+            paused=name in left.paused,
+            debited_at=left.debited_at.get(name),
+            # Of a board that is not here any more nobody would hear that its fire is over.
+            fires=frozenset(board for board in left.fires.get(name, ()) if self.rules.lane_of(board)),
+        )
+
+    def left_over(self) -> Actions:
+        """What the last run left behind: debits whose outcome it did not live to see (law 2), passages."""
+        doubts: Actions = [
             ("", Record(DebitUnresolved(intent.id, "the gateway stopped before the outcome")))
-            for intent in stays.begun()
+            for intent in self.stays.begun()
         ]
-        self.lanes = {
-            name: Lane(arm_left_up=name in stays.raised, paused=name in stays.paused) for name in self.lanes
-        }
-        return actions + [
+        return doubts + [
             (name, Record(PassageEnded(stay, "the gateway stopped")))
-            for name, stay in stays.passing.items()
+            for name, stay in self.stays.lanes.passing.items()
             if name in self.lanes
         ]
 
-    def on(self, event: DeviceEvent, facts: Facts, now: Moment) -> Actions:
+    def on(self, event: DeviceEvent, now: Moment) -> Actions:
         """Take one event of a device. An event of a device that no lane has is dropped, but for security."""
-        name = self.rules.lane_of(event.device)
+        name = self._lane_with_the_debit(event) or self.rules.lane_of(event.device)
         known: Actions = [(name or "", action) for action in self._security(event)]
         if name is None:
             return known
-        known += [(name, Record(body)) for body in _device_news(event)]
-        return known + self._step(name, event, facts, now)
+        if isinstance(event, InputChanged) and event.name == "fire":
+            return [action for lane in self.lanes for action in self._step(lane, event, now)]
+        known += [(name, Record(body)) for body in news.of_device(event)]
+        return known + self._step(name, event, now)
+
+    def _lane_with_the_debit(self, event: DeviceEvent) -> str | None:
+        """The lane that awaits the outcome which this event tells, whoever's reader tells it."""
+        intent = intent_named(self.stays, event)
+        if intent is None:
+            return None
+        return next((name for name, lane in self.lanes.items() if debit.under_way(lane, intent.id)), None)
 
     def box(self, event: BoxEvent) -> Actions:
         """Take one event of a box; it makes its trades by itself, so it belongs to no lane."""
-        return [("", Record(_box_news(event)))]
+        return [("", Record(news.of_box(event)))]
 
     def obey(self, order: Order, now: Moment) -> Actions:
-        """Take one order of a platform; one that cannot be obeyed is told, since nobody else would hear of it."""
+        """Take one order from outside; one that cannot be obeyed is told, since nobody else would hear of it."""
         match order:
             case AuthorisePsam(device, random):
                 if device in self.rules.security:  # whether it comes in time, the device's session knows
                     return [(self.rules.lane_of(device) or "", Do(order))]
                 alarm = Alarm("order for a device that is not here", f"{device}: authorise_psam for {random}")
                 return self._unless_told(device, alarm, now)
-            case PauseEtc(lane, actor, reason):
-                return self._switch(lane, EtcPaused(actor, reason), now)
-            case ResumeEtc(lane, actor, reason):
-                return self._switch(lane, EtcResumed(actor, reason), now)
-            case NotUnderstood(why):
-                return self._unless_told(why, Alarm("order not understood", why), now)
+            case SwitchEtc() | HoldOpen() | CloseArm() | LetThrough():
+                if order.lane in self.lanes:
+                    return self._step(order.lane, order, now)
+                detail = f"{order.lane}: {type(order).__name__} by {order.actor}: {order.reason}"
+                alarm = Alarm("order for a lane that is not here", detail)
+                return self._unless_told(f"lane {order.lane}", alarm, now)
+            case Pay():
+                return self._paid(order, now)
+            case Resolve():
+                return self._resolved(order, now)
+            case Refunded() | ListCard() | GrantPermit() | WithdrawPermit():
+                return self._noted(order, now)
+            case _:
+                return self._unless_told(order.why, Alarm("order not understood", order.why), now)
 
-    def due(self, facts: Facts, now: Moment) -> Actions:
-        """A time has come for one lane or several."""
-        late = [
-            name for name, lane in self.lanes.items() if (at := core.deadline(lane)) is not None and at <= now.mono
-        ]
-        return [action for name in late for action in self._step(name, None, facts, now)]
+    def ready(self) -> list[str]:
+        """Lanes where a vehicle waits for what has come: its money, or the outcome of a debit."""
+        waiting = ((name, lane.phase) for name, lane in self.lanes.items() if isinstance(lane.phase, Waiting))
+        return [name for name, phase in waiting if phase.stay and self._has_news(phase, phase.stay)]
+
+    def _has_news(self, waiting: Waiting, stay: Stay) -> bool:
+        now = self.stays.find(stay.id)
+        if now is None or now.closed:
+            return True
+        paid = waiting.quote is not None and now.paid >= waiting.quote.total
+        return paid or (waiting.why == IN_DOUBT.code and self.stays.undecided(stay.id) is None)
+
+    def reconsider(self, name: str, now: Moment) -> Actions:
+        """Something may have changed for whoever waits in this lane."""
+        return self._step(name, Reconsider(), now)
+
+    def late(self, now: Moment) -> list[str]:
+        """Lanes that want to be asked: one after the other, since what one decides is news to the next."""
+        times = ((name, core.deadline(lane)) for name, lane in self.lanes.items())
+        return [name for name, at in times if at is not None and at <= now.mono]
+
+    def due(self, name: str, now: Moment) -> Actions:
+        """A time has come for this lane."""
+        return self._step(name, None, now)
 
     @property
     def deadline(self) -> float | None:
@@ -136,26 +176,70 @@ class Site:
         times = [at for lane in self.lanes.values() if (at := core.deadline(lane)) is not None]
         return min(times, default=None)
 
-    def still_wanted(self, name: str, action: Do) -> bool:
-        """Whether an order that has waited is to go: an arm raised after its passage has ended would stay up.
+    def released(self, name: str, action: Do) -> bool:
+        """What this order has waited for is durable: whether it is to go.
 
-        Nor is it raised for the passage that follows, whose own reason may still be waiting (law 3).
+        An arm raised after its passage has ended would stay up; nor is it raised for the passage that follows,
+        whose own reason may still be waiting (law 3).
         """
-        if not isinstance(action.order, OpenBarrier):
-            return True
-        phase = self.lanes[name].phase
-        return isinstance(phase, Passing) and phase.stay == getattr(action.after, "stay", None)
+        lane = self.lanes[name] if name else None
+        match action.order, lane:
+            case OpenBarrier(), Lane() if isinstance(action.after, LaneHeld):
+                return lane.held
+            case OpenBarrier(), Lane(phase=Passing(stay=stay) as passing):
+                if wanted := stay == getattr(action.after, "stay", None):
+                    self.lanes[name] = replace(self.lanes[name], phase=replace(passing, up=True))
+                return wanted
+            case OpenBarrier(), _:
+                return False
+            case _:
+                return True
 
-    def _switch(self, name: str, switched: EtcPaused | EtcResumed, now: Moment) -> Actions:
-        """Pause or resume ETC in a lane (law 11). What it is already is not recorded once more."""
-        if name not in self.lanes:
-            detail = f"{name}: {switched.KIND} by {switched.actor}: {switched.reason}"
-            return self._unless_told(f"lane {name}", Alarm("order for a lane that is not here", detail), now)
-        paused = isinstance(switched, EtcPaused)
-        if self.lanes[name].paused == paused:
-            return []
-        self.lanes[name] = replace(self.lanes[name], paused=paused)
-        return [(name, Record(switched))]
+    def _paid(self, order: Pay, now: Moment) -> Actions:
+        """Money came by another channel. What is too much becomes a refund when the stay ends, or at once."""
+        if told := self.stays.payments.get(order.payment):
+            same = (told.stay, told.fen, told.channel) == (order.stay, order.fen, order.channel)
+            detail = f"{order.payment}: {order.fen} fen by {order.channel} for {order.stay}"
+            other = Alarm("payment told again with other terms", detail)
+            return [] if same else self._unless_told(f"again {order.payment}", other, now)
+        if self.stays.find(order.stay) is None:
+            detail = f"{order.payment}: {order.fen} fen by {order.channel} for {order.stay}"
+            return self._unless_told(order.payment, Alarm("payment for a stay that is not known", detail), now)
+        return [("", Record(PaymentMade(order.payment, order.stay, order.fen, order.channel)))]
+
+    def _resolved(self, order: Resolve, now: Moment) -> Actions:
+        intent = self.stays.intents.get(order.intent)
+        if intent is None or intent.state != "unresolved":
+            detail = f"{order.intent} is {intent.state if intent else 'not known'}: {order.actor}"
+            return self._unless_told(order.intent, Alarm("nothing to resolve", detail), now)
+        busy = next((name for name, lane in self.lanes.items() if debit.under_way(lane, order.intent)), None)
+        if busy:
+            return self._step(busy, order, now)
+        name = next(iter(self.lanes))
+        facts = Facts("", intent=intent)
+        _, actions = debit.resolved(Situation(self.rules.lanes[name], Lane(), facts, now), order)
+        return [("", action) for action in actions]
+
+    def _noted(self, order: Refunded | ListCard | GrantPermit | WithdrawPermit, now: Moment) -> Actions:
+        match order:
+            case Refunded(refund, actor, reason):
+                if refund in self.stays.refunded:
+                    return []
+                if refund in self.stays.refunds:
+                    return [("", Record(RefundMade(refund, actor, reason)))]
+                return self._unless_told(refund, Alarm("refund that is not due", f"{refund} by {actor}"), now)
+            case ListCard(card, on, actor, reason):
+                known = (card in self.stays.lists.cards) is on
+                return [] if known else [("", Record(CardListed(card, on, actor, reason)))]
+            case GrantPermit(permit, plate, color, kind, first, last, actor):
+                if self.stays.lists.has(permit, (plate, color), Permit(kind, first, last)):
+                    return []
+                begins, ends = first.isoformat() if first else "", last.isoformat() if last else ""
+                return [("", Record(PermitGranted(permit, plate, color, kind, begins, ends, actor)))]
+            case _:
+                if not self.stays.lists.is_granted(order.permit):
+                    return []
+                return [("", Record(PermitWithdrawn(order.permit, order.actor, order.reason)))]
 
     def _unless_told(self, strange: str, alarm: Alarm, now: Moment) -> Actions:
         """Tell of an order that nobody can obey, once in a while: each entry costs the disk a flush."""
@@ -184,102 +268,10 @@ class Site:
             case _:
                 return []
 
-    def _step(self, name: str, event: DeviceEvent | None, facts: Facts, now: Moment) -> Actions:
-        facts = replace(facts, stay_busy=self._busy_elsewhere(name, facts))
-        situation = Situation(self.rules.lanes[name], self.lanes[name], facts, now)
-        self.lanes[name], actions = core.on(situation, event)
+    def _step(self, name: str, event: Event, now: Moment) -> Actions:
+        lane = self.lanes[name]
+        self._ids += 1
+        facts = gather(self.rules, self.stays, self.lanes, name, event, now=now)
+        facts = replace(facts, fresh=f"{self.boot}-{self._ids}", ledger_fault=self.ledger_fault)
+        self.lanes[name], actions = core.on(Situation(self.rules.lanes[name], lane, facts, now), event)
         return [(name, action) for action in actions]
-
-    def _busy_elsewhere(self, name: str, facts: Facts) -> bool:
-        """Whether another lane is debiting for the very stay in question: one tag, two antennas."""
-        return facts.stay is not None and any(
-            lane.stay == facts.stay.id for other, lane in self.lanes.items() if other != name
-        )
-
-
-def gather(
-    rules: SiteRules, stays: Stays, event: DeviceEvent | None, now: Moment, *, fresh: str, ledger_fault: str | None
-) -> Facts:
-    """The facts that go with an event, from what is known at this moment."""
-    facts = Facts(fresh=fresh, ledger_fault=ledger_fault)
-    match event:
-        case DebitDone() | DebitUnknown() | DebitNotSent():
-            return replace(facts, intent=stays.intents.get(event.intent))
-        case TagRead(vehicle=vehicle) if vehicle:
-            stay = stays.of(vehicle.plate, vehicle.color)
-            left = stays.left(vehicle.plate, vehicle.color)
-            if stay is None:
-                return replace(facts, left=left)
-            # A clock that went back must not make a stay negative; law 10 keeps such a stay from being debited.
-            end = max(now.wall, stay.entered)
-            earlier = tuple(before for _, before in stay.earlier)
-            context = Context(stay.vehicle_class, stay.color, earlier=earlier, channel="etc")
-            price = quote(rules.tariff, Parked(stay.entered, end), context)
-            return replace(facts, stay=stay, left=left, quote=price, doubt=stays.undecided(stay.id))
-        case _:
-            return facts
-
-
-def _device_news(event: DeviceEvent) -> list[DeviceChanged]:
-    match event:
-        case ReaderUp(device, terminals, authorised, version, fault):
-            said = {None: "not said", True: "authorised", False: "not authorised"}[authorised]
-            detail = f"version {version}, PSAM {' '.join(terminals)} {said}, fault {fault:02X}"
-            return [DeviceChanged(device, not fault, detail)]
-        case ReaderDown(device, reason) | BarrierDown(device, reason):
-            return [DeviceChanged(device, up=False, detail=reason)]
-        case BarrierUp(device):
-            return [DeviceChanged(device, up=True, detail="")]
-        case _:
-            return []
-
-
-def _box_news(event: BoxEvent) -> Body:
-    match event:
-        case box.BoxUp(device, version, fault):
-            return DeviceChanged(device, not fault, f"version {version}, fault {fault:02X}")
-        case box.BoxDown(device, reason):
-            return DeviceChanged(device, up=False, detail=reason)
-        case box.BoxDebitWanted():
-            return BoxDebitIntended(**{**asdict(event), "at": _iso(event.at)})
-        case box.BoxDebitEnded():
-            return BoxDebitEnded(**asdict(event))
-        case box.BoxRefused(device, question, reason):
-            return Alarm("a box got no answer", f"{device}: {question}: {reason}")
-        case box.BoxTraded():
-            return _box_trade(event)
-        case box.BoxTradeDoubted(device, _, reason, record):
-            detail = f"{device}: {reason}: {canonical(asdict(_box_trade(record)))}"
-            return Alarm("a trade record of a box is no outcome", detail)
-
-
-def _box_trade(event: box.BoxTraded) -> BoxTraded:
-    return BoxTraded(
-        device=event.device,
-        intent=event.intent,
-        result=event.result,
-        obu_id=event.obu_id,
-        card=event.card.number,
-        plate=event.vehicle.plate,
-        color=event.vehicle.color,
-        vehicle_class=event.vehicle.vehicle_class,
-        fen=event.fen,
-        balance_before=event.card.balance,
-        balance_after=event.balance_after,
-        entered=_iso(event.entered),
-        proof={
-            "terminal": event.terminal,
-            "terminal_serial": event.terminal_serial,
-            "card_serial": event.card_serial,
-            "card_random": event.card_random,
-            "tac": event.tac,
-            "algorithm": event.algorithm,
-            "psam": event.psam,
-            "at": _iso(event.at),
-        },
-    )
-
-
-def _iso(at: datetime | None) -> str:
-    """ISO 8601, "" for digits that are no time."""
-    return at.isoformat() if at else ""

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from protocols.china import CHINA
 from protocols.pcapng import Packet
-from protocols.rsu.messages import CHINA
 
 ARTIFICIAL_START = datetime(2000, 1, 1, tzinfo=CHINA)
 """When a log without times or dates begins, unless told: nobody takes it for the real time."""

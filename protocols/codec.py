@@ -353,6 +353,7 @@ class Record:
 
     __slots__ = ()
     FIELDS: ClassVar[tuple[Field, ...]] = ()
+    NAMES: ClassVar[frozenset[str]] = frozenset()
     RUN: ClassVar["Run | None"] = None
     """All fields at once, None where some of them vary or may refuse their bytes."""
     _STEPS: ClassVar[tuple["Run | Field", ...]] = ()
@@ -459,6 +460,7 @@ def record(cls: type[R]) -> type[R]:
     """Turn a field table into a frozen dataclass with its wire layout."""
     made = dataclasses.dataclass(frozen=True, slots=True)(cls)
     made.FIELDS = tuple(_field(each) for each in dataclasses.fields(made))  # type: ignore[arg-type]  # a Record is a dataclass once decorated
+    made.NAMES = frozenset(field.name for field in made.FIELDS)
     sizes = [field.type.size for field in made.FIELDS]
     made._SIZE = None if None in sizes else sum(size for size in sizes if size)  # noqa: SLF001  the class is being made here
     steps = tuple(_steps(made.__name__, made.FIELDS))

@@ -1,8 +1,9 @@
-"""How fast a captured frame becomes values, and a stay a quote: each beside others of the same run. `make bench`.
+"""How fast a frame becomes values, a stay a quote, a reading a debit: beside others of the same run. `make bench`.
 
 Frames: each way takes a whole Wanji B4 frame of bytes, checks its CRC, and gives every field of it and of the files
 inside: vehicle, 0015, and 0019 under its layout since 2019. Quotes: how the price of a stay grows with its length.
-What counts is the ratio; it must stay within the demands. The quotes a second are the one number by itself.
+What counts is the ratio; it must stay within the demands. The quotes a second are the one number by itself here.
+Decisions, with the disk in them, are in `tools.bench_decision`.
 """
 
 import json
@@ -25,12 +26,13 @@ from gateway.notice.tariff import parse
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Parked
 from gateway.tariff.rules import Tariff
+from protocols.china import CHINA
 from protocols.codec import Record
 from protocols.crc import crc_x25
 from protocols.obu.files import Station2019
 from protocols.rsu.dialect import load
 from protocols.rsu.framing import F2Framer, Frame, Noise
-from protocols.rsu.messages import CHINA
+from tools.bench_decision import race_decisions
 from tools.shipped import CONFIG
 
 Way = Callable[[bytes], object]
@@ -382,7 +384,7 @@ def main() -> int:
         print(f"bench: not the same values as ours: {', '.join(different)}", file=sys.stderr)
         return 1
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} CPUs\n")
-    verdicts = [*race_frames(ways), *race_quotes()]
+    verdicts = [*race_frames(ways), *race_quotes(), *race_decisions()]
     for holds, text in verdicts:
         print(f"{'holds' if holds else 'FAILS'}: {text}")
     return int(not all(holds for holds, _ in verdicts))

@@ -6,6 +6,7 @@ frames rest on, or that the dialect has no such message.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from datetime import date
 from itertools import count
 
 from drivers.ports import (
+    DebitFound,
     DebitUnknown,
     PsamDone,
     ReaderDown,
@@ -21,6 +23,7 @@ from drivers.ports import (
     TagUnreadable,
 )
 from gateway.ledger.entries import (
+    DebitIntended,
     DebitSettled,
     DebitUnresolved,
     NotDebited,
@@ -32,7 +35,7 @@ from protocols.errors import MessageError
 from protocols.obu.values import CREDIT
 from protocols.rsu.dialect import Dialect, DialectError, load, names
 from protocols.rsu.message import Message
-from protocols.rsu.messages import Contents, Failed, Report, Status, TagSeen
+from protocols.rsu.messages import Contents, Failed, FetchTac, Report, Result, Status, TacFetched, TagSeen, Word
 from tools.cards import SimulatedTag, make_tag
 from tools.rsu import FAULTS, Antenna
 from tools.world import MAC, Stuck, World, straight
@@ -456,6 +459,32 @@ def cut_buying(dialect: Dialect) -> World:
     return world
 
 
+@situation("扣费中网关被杀", "the gateway killed during the purchase")
+def killed(dialect: Dialect) -> World:
+    """The antenna says its B5 to the next run, which settles the debit of the last one; the card pays once."""
+    world = World(dialect)
+    tag = world.inside(car())
+    world.connect()
+    world.run(3)
+    world.antenna.enter(tag, FAULTS["result-after-restart"])
+    while not tag.purchases:
+        world.run(0.01)
+    world.kill()
+    world.run(8)
+    (found,) = world.found(DebitFound)
+    expect(found.proof.tac, tag.purchases[0].tac, "TAC")
+    expect(
+        [body.intent for body in world.found(DebitSettled)],
+        [body.intent for body in world.found(DebitIntended)],
+        "settled",
+    )
+    world.antenna.leave(tag)
+    world.run(3)
+    world.drive(tag)
+    paid(world, tag)
+    return world
+
+
 @situation("天线沉默", "the antenna falls silent")
 def silent(dialect: Dialect) -> World:
     """The link is made anew, and work goes on."""
@@ -592,6 +621,52 @@ def cell(dialect: Dialect, play: Situation) -> str:
         raise Wrong(str(error)) from error
 
 
+NO_EVIDENCE = "–"
+EVIDENCE = """
+## 扣费的凭据 / evidence of a debit
+
+由各协议的报文表生成，方括号为其出处。C8 只在同一次交易内询问，原因见 ARCHITECTURE.md；
+此后由同次在场的余额、迟到的 B5 或人工定论。
+
+Made from each dialect's tables, in brackets their sources. C8 is asked within its own trade only (ARCHITECTURE.md
+says why); after that the balance within one presence decides, a B5 that still comes, or a person.
+
+| | 终端号见于 / terminal in | C8 指明交易凭 / C8 names the purchase by | C8 应答 / answer to C8 |\
+ 仍问 C8 的 B5 错误码 / B5 errors after which C8 is asked | 卡内消费记录，仅显示 / the card's records, shown only |
+|---|---|---|---|---|---|
+"""
+
+
+def evidence(dialect: Dialect) -> str:
+    """What proves a purchase in this dialect: its row of the page."""
+    result = _table(dialect.from_antenna, Result, "tac")
+    asks = _table(dialect.from_pc, FetchTac, "obu_id")
+    answer = _table(dialect.from_antenna, TacFetched, "tac") or result
+    records = next((table for table in dialect.from_antenna if _has(table, "records")), None)
+    cells = [dialect.name, "B5" if result and _has(result, "terminal") else "B0", *[NO_EVIDENCE] * 4]
+    if asks and answer:
+        by = "卡序号 / card serial" if _has(asks, "card_serial") else "无，即末笔 / nothing: its last one"
+        brings = "时间 / second" if _has(answer, "trade_time") else "余额 / balance"
+        cells[2] = f"{by} {_sources(asks)}"
+        cells[3] = f"{answer.COMMAND:02X}: TAC, {brings} {_sources(answer)}"
+        cells[4] = " ".join(f"{code:02X}" for code in sorted(dialect.doubtful)) or NO_EVIDENCE
+    if records:
+        cells[5] = f"{records.COMMAND:02X} {_sources(records)}"
+    return f"| {' | '.join(cells)} |"
+
+
+def _table(tables: Sequence[type[Message]], meaning: type[Word], field: str) -> type[Message] | None:
+    return next((table for table in tables if table.MEANS is meaning and _has(table, field)), None)
+
+
+def _has(table: type[Message], field: str) -> bool:
+    return any(each.name == field for each in table.FIELDS)
+
+
+def _sources(table: type[Message]) -> str:
+    return " ".join(re.findall(r"\[[^]]+\]", table.__doc__ or ""))
+
+
 PAGE = """# 天线协议符合性 / conformance of the dialects
 
 每种协议在虚拟时钟上对其模拟天线走完同一组情形：真实的会话、车道和账本逻辑，模拟的天线、标签、卡和道闸。
@@ -623,7 +698,8 @@ def page(chosen: Sequence[str]) -> str:
         raise Wrong("\n".join(wrong))
     legend = [f"{sign} {text}  " for sign, text in LEGEND.items()]
     head = [f"| | {' | '.join(each.name for each in dialects)} |", f"|---|{':-:|' * len(dialects)}"]
-    return PAGE + "\n".join([*legend, "", *head, *rows, ""])
+    proofs = [evidence(dialect) for dialect in dialects]
+    return PAGE + "\n".join([*legend, "", *head, *rows, ""]) + EVIDENCE + "\n".join([*proofs, ""])
 
 
 def main() -> int:

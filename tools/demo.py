@@ -28,11 +28,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gateway.cli.show import yuan
 from gateway.ledger import store
 from gateway.ledger.entries import Entry, draft_of
 from gateway.ledger.stays import Stays
-from protocols.rsu.messages import CHINA
+from gateway.tariff.quote import yuan
+from protocols.china import CHINA
 from tools.broker import Broker, BrokerError
 from tools.cards import make_tag
 from tools.shipped import CONFIG

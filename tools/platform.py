@@ -18,7 +18,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gateway.ledger.entries import AuthorisationWanted, canonical, digest
-from gateway.uplink.formats.cloudevents import ACK, AUTHORISE_PSAM, ENTRIES, ORDERS
+from gateway.tariff.quote import yuan
+from gateway.uplink.formats.cloudevents import ACK, ENTRIES, ORDER_PREFIX, ORDERS
 from gateway.uplink.mqtt import QUIET, Link
 from protocols.obu.psam import PsamKeys, authorisation
 
@@ -108,7 +109,7 @@ def line_of(key: Key, entry: dict[str, Any]) -> str:
         f"{name}={body[name]}" for name in ("plate", "what", "reason", "why", "outcome", "device") if body.get(name)
     ]
     if "fen" in body:
-        told.append(f"{body['fen'] // 100}.{body['fen'] % 100:02d} 元")
+        told.append(f"{yuan(body['fen'])} 元")
     return " ".join([f"{key[2]:>6}", f"{entry['lane'] or '-':<8}", f"{entry['kind']:<16}", *told])
 
 
@@ -196,7 +197,7 @@ def authorise(keys: PsamKeys, key: Key, wanted: dict[str, Any]) -> bytes:
         "specversion": "1.0",
         "id": "/".join(map(str, key)),
         "source": "/platform",
-        "type": AUTHORISE_PSAM,
+        "type": f"{ORDER_PREFIX}authorise_psam",
         "datacontenttype": "application/json",
         "data": {"device": wanted["device"], "random": wanted["random"], "mac": mac},
     }

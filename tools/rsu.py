@@ -104,7 +104,7 @@ class Faults:
 
     With its first purchase: `lose_result` its B5 is never said; `no_tac` it has no TAC, C8 would bring it;
     `result_code` the ErrorCode of its B5, which ends there unless only the TAC is missing; `refuses` nothing was
-    taken. `late_result`: seconds that B5 is late.
+    taken. `late_result`: seconds that B5 is late; `outlives_c0`: it comes though the PC has started anew since.
 
     With any frame: `noise` bytes before it; `torn` it comes in two halves. `mute`: seconds that the antenna is deaf
     and dumb from when it would first see the tag. `flood`: how many times more the very first frame is said at
@@ -116,6 +116,7 @@ class Faults:
     result_code: int = 0
     refuses: bool = False
     late_result: float = 0.0
+    outlives_c0: bool = False
     noise: bytes = b""
     torn: bool = False
     mute: float = 0.0
@@ -127,6 +128,7 @@ SOUND: Final = Faults()
 FAULTS: Mapping[str, Faults] = {
     "lose-result": Faults(lose_result=True),
     "late-result": Faults(late_result=1.5),
+    "result-after-restart": Faults(late_result=5.0, outlives_c0=True),
     "result-error": Faults(refuses=True, result_code=REFUSED_BY_CARD),
     "result-error-but-paid": Faults(result_code=NO_DSRC),
     "no-tac": Faults(no_tac=True),
@@ -333,7 +335,10 @@ class Antenna:
         return []
 
     def _initialise(self, now: float) -> list[bytes]:
-        self._initialised, self.radiating, self._trade = True, False, None
+        self._initialised, self.radiating = True, False
+        trade = self._trade
+        if not (trade and trade.phase is Phase.TRADING and trade.presence.faults.outlives_c0):
+            self._trade = None
         self._heartbeat_at = now + self._manner.heartbeat
         self._seen_at.clear()
         for present in self._zone.values():
@@ -531,7 +536,7 @@ class Antenna:
     def _drop(self, trade: Trade, now: float, again: float | None = None) -> None:
         """Let go of the tag, to search it again after so many seconds."""
         wait = self._search_again if again is None else again
-        trade.presence.search_at = max(now + wait, self._seen_at[trade.obu_id] + self.dialect.reread)
+        trade.presence.search_at = max(now + wait, self._seen_at.get(trade.obu_id, -inf) + self.dialect.reread)
         self._trade = None
 
     def _answer(self, trade: Trade, now: float) -> None:

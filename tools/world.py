@@ -25,6 +25,7 @@ from drivers.ports import (
 )
 from drivers.reader.options import ReaderOptions
 from drivers.reader.session import ReaderInput, ReaderSession
+from gateway.facts import SiteRules
 from gateway.lane.state import PRESENCE, LaneRules
 from gateway.ledger.entries import (
     Body,
@@ -37,10 +38,10 @@ from gateway.ledger.entries import (
 from gateway.ledger.stays import Stays
 from gateway.notice.tariff import parse
 from gateway.runner import Runner
-from gateway.site import SiteRules
+from protocols.china import CHINA
 from protocols.rsu.dialect import Dialect
 from protocols.rsu.message import Message
-from protocols.rsu.messages import CHINA, Heartbeat
+from protocols.rsu.messages import Heartbeat
 from tools.cards import SimulatedTag
 from tools.rsu import SOUND, Antenna, Faults
 
@@ -104,13 +105,16 @@ class World:
 
     def __post_init__(self) -> None:
         self.antenna = Antenna(self.dialect, trade_time=0.15, search_again=0.5, mac=self.mac)
+        self._boot(Stays(), "b")
+
+    def _boot(self, stays: Stays, boot: str) -> None:
         options = ReaderOptions.model_validate(
             {"name": "rsu", "dialect": self.dialect.name, "port": "tcp://127.0.0.1:1", "security": self.security}
         )
         self.session = ReaderSession("rsu", self.dialect, options, entry=self.role == "entry")
         lane = LaneRules("lane", self.role, "rsu", "gate", presence=PRESENCE + self.dialect.reread)
         rules = SiteRules({"lane": lane}, TARIFF)
-        self.runner = Runner(rules, Stays(), "b", self._submit, self._ordered, BEGAN - timedelta(days=1))
+        self.runner = Runner(rules, stays, boot, self._submit, self._ordered, BEGAN - timedelta(days=1))
         self.runner.start(Booted("0", "", ""), self._instant())
         for name, on in (("presence", False), ("closed", True)):
             self.runner.on(InputChanged("gate", name, on), self._instant())
@@ -160,6 +164,13 @@ class World:
         """The line is cut, and mended after a while."""
         self._link += 1
         self._take(Disconnected("unplugged"))
+        self.after(again, self.connect)
+
+    def kill(self, *, again: float = 1.0) -> None:
+        """The gateway is killed; a new run knows what was submitted, and finds the line after a while."""
+        self._link += 1
+        self._agenda.clear()
+        self._boot(self.runner.stays, f"{self.runner.boot}b")
         self.after(again, self.connect)
 
     def _carry(self, chunks: Sequence[bytes]) -> None:

@@ -7,6 +7,7 @@ An answer once sent is sent again when the antenna repeats its question, with on
 If the antenna repeats B4 after C6, it gets the holding answer, and evidence decides later what became of the C6.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from drivers.ports import (
     AuthorisePsam,
     Debit,
     DebitDone,
+    DebitFound,
     DebitNotSent,
     DebitProof,
     DebitUnknown,
@@ -70,12 +72,19 @@ INIT_AGAIN = 2.0
 INIT_TRIES = 3
 READ_WITHIN = 2.0
 """Seconds from B2 to B4 at most; antennas give up after some 1.1 s themselves."""
+START_AGAIN = 60.0
+"""Seconds after which the words that start the search are said once more behind every good B0.
+
+No antenna confirms C1 or C4: one that has lost them heartbeats and searches for no tag, until the next clock.
+"""
 AUTHORISE_AGAIN = 300.0
 """Seconds after which a PSAM's authorisation is asked for anew: a platform has that long to answer."""
 RESULT_WITHIN = 3.0
 """Seconds from C6 to B5: a whole deduction takes about 0.7 s (CRAZY-S [1])."""
 LATE_RESULT = 60.0
-"""Seconds for which a B5 still finds the purchase whose outcome was given up."""
+"""Seconds for which a B5 still finds the purchase whose outcome was given up, and is not told again."""
+TOLD_KEPT = 100
+"""B5s that are remembered as told at most: an antenna makes some 60 purchases a minute."""
 LOOPS = 3
 """B2 of one tag in a row without getting further (CRAZY-S gives up after 3 [1])."""
 
@@ -152,6 +161,7 @@ class ReaderSession:
     _status: Status | None = None
     _told_down: bool = False
     _connected: bool = False
+    _start_at: float | None = None
     _inits: int = 0
     _asked_at: float = 0.0
     _init_at: float | None = None
@@ -161,6 +171,7 @@ class ReaderSession:
     _trade: _Trade | None = None
     _quiet: dict[str, float] = field(default_factory=dict)
     _late: dict[str, _Late] = field(default_factory=dict)
+    _told: deque[tuple[float, Result]] = field(default_factory=lambda: deque(maxlen=TOLD_KEPT))
     _held: AuthorisePsam | None = None
     _framer: Framer = field(init=False)
     _psams: Authorisation = field(init=False)
@@ -198,10 +209,10 @@ class ReaderSession:
         if not self._connected:
             return None
         trade = self._trade
-        times = [
+        times: list[float | None] = [
             self._spoke_at + self.dialect.silence,
             self._heard_at + TORN_AFTER if self._framer.held else None,
-            *((trade.until, trade.hold_at) if trade else (self._init_at, self._clock_at)),
+            *((trade.until, trade.hold_at) if trade else (self._init_at, self._clock_at, self._start_at)),
         ]
         return min(time for time in times if time is not None)
 
@@ -226,7 +237,8 @@ class ReaderSession:
     def _init(self, now: Instant, answering: int | None = None) -> None:
         """Say C0; to a B0 that nobody asked for as its answer: 98 gets 89 (rsu-protocol 11.1 [2+])."""
         self._inits += 1
-        self._asked_at, self._init_at, self._clock_at = now.mono, now.mono + INIT_AGAIN, None
+        self._asked_at, self._init_at = now.mono, now.mono + INIT_AGAIN
+        self._clock_at = self._start_at = None
         word = Init(now.wall, self.entry, self.options.tx_power, self.options.channel)
         self._start(word) if answering is None else self._reply(answering, word)
 
@@ -250,11 +262,16 @@ class ReaderSession:
                 self._drop(f"C0 三次无应答 / no answer to C0, {INIT_TRIES} times", now)
         elif self._clock_at is not None and now.mono >= self._clock_at:
             self._init(now)
+        elif self._start_at is not None and now.mono >= self._start_at:
+            self._start_at = None
+            if not self._psams.waiting:
+                for word in self.dialect.starting:
+                    self._start(word)
 
     def _drop(self, reason: str, now: Instant) -> None:
         """Ask for the link to be made anew, once: `Disconnected` follows."""
         self._spoke_at = now.mono
-        self._init_at = self._clock_at = None
+        self._init_at = self._clock_at = self._start_at = None
         self._out.append(Drop(reason))
 
     def _tick_trade(self, trade: _Trade, now: Instant) -> None:
@@ -336,6 +353,7 @@ class ReaderSession:
         else:
             self._init_at = None
             self._clock_at = now.mono + self.options.clock_minutes * 60
+            self._start_at = now.mono + START_AGAIN
             wanted = self.options.security != "rsu" and self.dialect.authorises_psams
             steps = self._psams.begin(status.slots if wanted else ())
             self._authorise(steps, partial(self._reply, sequence))
@@ -441,31 +459,54 @@ class ReaderSession:
         self._emit(TagRead(self.device, trade.number, trade.tag, trade.vehicle, trade.card))
 
     def _hear_result(self, result: Result, sequence: int, now: Instant) -> None:
-        trade, late = self._trade, self._late.get(result.obu_id)
+        trade = self._trade
         if trade and trade.debit and _belongs(result, trade.debit):
             self._hear_own_result(trade, result, sequence, now)
             return
         issuer = self._issuer_of(result.obu_id)
         self._reply(sequence, GoOn(result.obu_id, issuer))
+        if not any(now.mono < until and _is_nothing_new(result, told) for until, told in self._told):
+            self._hear_other_result(result, issuer, now)
+
+    def _hear_other_result(self, result: Result, issuer: str, now: Instant) -> None:
+        """A purchase that is not under way: one of this run, late, or one that this run did not ask for."""
+        late = self._late.get(result.obu_id)
         if late is None or now.mono >= late.until or not _belongs(result, late.debit):
-            self._emit(TagUnreadable(self.device, result.obu_id, "B5 that nobody asked for", 0))
-        elif late.told is None or (late.told.tac == NO_TAC and result.tac != NO_TAC):
+            self._tell_found(result, now)
+        elif late.told is None or (late.told.tac == NO_TAC and _same_serials(result, late.told)):
             self._tell_done(late.debit, result, issuer, now)
-        elif not _same_serials(result, late.told):
-            self._emit(TagUnreadable(self.device, result.obu_id, "B5 of another purchase", 0))
+        else:
+            self._tell_found(result, now)
+
+    def _tell_found(self, result: Result, now: Instant) -> None:
+        """Tell of a purchase that an earlier run may have ordered: the second in its TAC says which."""
+        self._told.append((now.mono + LATE_RESULT, result))
+        if result.at:
+            self._emit(DebitFound(self.device, result.obu_id, self._proof(result, result.at)))
+        else:
+            self._emit(TagUnreadable(self.device, result.obu_id, f"B5 without a time, TAC {result.tac}", 0))
 
     def _hear_own_result(self, trade: _Trade, result: Result, sequence: int, now: Instant) -> None:
-        if trade.phase == "fetching" and result == trade.rest:
+        if trade.phase == "fetching" and result.tac == NO_TAC and result == trade.rest:
             self._reply(sequence, FetchTac(trade.tag.obu_id, result.card_serial))  # said again: the same answer
         elif trade.phase == "fetching" and result.tac != NO_TAC and trade.is_about(result):
             # LEIZI's answer to C8 leaves in CardBalance what stood there before [1]: not a balance to be trusted.
             self._settle(trade, trade.made or replace(result, balance=None), result.tac, sequence, now)
         elif trade.phase == "fetching":
-            self._not_fetched(trade, "C8 found no TAC of this purchase", sequence, now)
+            self._hear_other_proof(trade, result, sequence, now)
         elif result.tac == NO_TAC and self._fetch(trade, result, sequence, now):
             trade.made = result
         else:
             self._settle(trade, result, result.tac, sequence, now)
+
+    def _hear_other_proof(self, trade: _Trade, result: Result, sequence: int, now: Instant) -> None:
+        """C8 found no TAC, or one of other serials than it was asked about: told, but not as the outcome."""
+        found = "no TAC" if result.tac == NO_TAC else f"TAC {result.tac}, which is none"
+        self._not_fetched(trade, f"C8 found {found} of this purchase", sequence, now)
+        if trade.made and result.tac != NO_TAC:
+            self._tell_found(result, now)
+        else:
+            self._told.append((now.mono + LATE_RESULT, result))
 
     def _fetch(self, trade: _Trade, about: Result | None, sequence: int, now: Instant) -> bool:
         """Ask once for the proof of this purchase, where the dialect can (rsu-protocol 11.3 [2+]).
@@ -510,17 +551,20 @@ class ReaderSession:
 
     def _tell_done(self, debit: Debit, result: Result, issuer: str, now: Instant) -> None:
         self._remember(_Late(debit, issuer, now.mono + LATE_RESULT, told=result), now)
-        proof = DebitProof(
+        self._told.append((now.mono + LATE_RESULT, result))
+        self._emit(DebitDone(self.device, debit.intent, self._proof(result, debit.at)))
+
+    def _proof(self, result: Result, at: datetime) -> DebitProof:
+        return DebitProof(
             terminal=result.terminal or self._terminal(),
             terminal_serial=result.terminal_serial,
             card_serial=result.card_serial,
             tac=result.tac,
             trade_type=result.trade_type,
             algorithm=result.algorithm,
-            at=debit.at,
+            at=at,
             balance=result.balance,
         )
-        self._emit(DebitDone(self.device, debit.intent, proof))
 
     def _hear_failed(self, failed: Failed, sequence: int, now: Instant) -> None:
         trade = self._trade
@@ -634,6 +678,12 @@ def _belongs(result: Result, debit: Debit) -> bool:
 
 def _second(at: datetime) -> datetime:
     return at.replace(microsecond=0)
+
+
+def _is_nothing_new(result: Result, told: Result) -> bool:
+    """Whether this tells of the same purchase, and brings no TAC that was not told."""
+    of_it = (result.obu_id, result.at) == (told.obu_id, told.at) and _same_serials(result, told)
+    return of_it and result.tac in (NO_TAC, told.tac)
 
 
 def _same_serials(one: Result, other: Result) -> bool:

@@ -15,11 +15,11 @@ from gateway import textlog
 from gateway.cli import airframes, decode
 from gateway.cli.plainly import fail, plainly
 from gateway.textlog import Problem
+from protocols.china import CHINA
 from protocols.dsrc.exchange import Exchange
 from protocols.pcapng import Interface, Packet, Writer
 from protocols.rsu import dialect
 from protocols.rsu.dialect import Dialect
-from protocols.rsu.messages import CHINA
 
 AIR = "dsrc"
 """The interface description of what passed between antenna and tag; no antenna's dialect."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from gateway.cli.receipt import span, width
-from gateway.cli.show import yuan
+from gateway.tariff.quote import yuan
 
 Curves = Mapping[str, Sequence["Plateau"]]
 """The plateaus of each row of a notice, by its name."""

@@ -23,6 +23,7 @@ from gateway.cli.capture import capture as captures
 from gateway.cli.plainly import Commands, fail, plainly
 from gateway.cli.tariff import FEE_COMMAND, FEE_EXAMPLE, fee, tariff
 from gateway.daemon import BUILT, clock, serve
+from gateway.journal import stamp
 from gateway.ledger import imports, store
 from gateway.ledger.entries import Draft, Moment, StayImported
 from gateway.ledger.stays import Stays
@@ -226,8 +227,8 @@ def _print_json(value: object) -> None:
 
 
 def _stamp(_logger: object, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Local time with its zone; structlog's own stamp of local time names none."""
-    event["timestamp"] = datetime.now().astimezone().isoformat(timespec="milliseconds")
+    """When it was, where the line itself does not say so."""
+    event.setdefault("timestamp", stamp(datetime.now()))  # noqa: DTZ005  `stamp` adds the zone
     return event
 
 

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from gateway.cli.show import yuan
 from gateway.notice.values import length, spoken
 from gateway.tariff.parts import seconds_of
-from gateway.tariff.quote import CapCut, DiscountTaken, Line, Quote
+from gateway.tariff.quote import CapCut, DiscountTaken, Line, Quote, yuan
 from gateway.tariff.rules import DAY
-from protocols.rsu.messages import CHINA
+from protocols.china import CHINA
 
 HASH_SHOWN = 12
 """So many characters of a hash tell two versions of a tariff apart for a person."""

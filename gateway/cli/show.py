@@ -6,12 +6,7 @@ from typing import Any
 
 from gateway.ledger.entries import Entry
 from gateway.ledger.store import Verdict
-
-
-def yuan(fen: int) -> str:
-    """Fen as yuan with two places; money stays an integer up to here."""
-    sign = "-" if fen < 0 else ""
-    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02}"
+from gateway.tariff.quote import yuan
 
 
 def as_json(value: object) -> bytes:

@@ -23,9 +23,9 @@ from gateway.notice.values import COLORS, Length
 from gateway.tariff.doubts import Doubt, doubts
 from gateway.tariff.engine import quote
 from gateway.tariff.parts import seconds_of
-from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit, Quote
+from gateway.tariff.quote import Charged, Context, Earlier, Paid, Parked, Permit, Quote, yuan
 from gateway.tariff.rules import DAY, Discount, Tariff
-from protocols.rsu.messages import CHINA
+from protocols.china import CHINA
 
 FEE_COMMAND = "etclane fee config/tariffs/lanzhou-airport.toml --entry 2026-11-21T08:00 --exit 2026-11-21T10:01"
 FEE_EXAMPLE = (
@@ -373,7 +373,7 @@ def checked(file: Path, found: Tariff, doubted: list[Doubt]) -> Iterator[str]:
         yield f"  {doubt.row}: {doubt.message}" if doubt.row else f"  {doubt.message}"
         for price in doubt.example:
             stay = f"{price.entry:%Y-%m-%d %H:%M:%S} - {price.exit:%Y-%m-%d %H:%M:%S}"
-            yield f"    {stay}  {show.yuan(price.total):>9} 元 / yuan"
+            yield f"    {stay}  {yuan(price.total):>9} 元 / yuan"
 
 
 def _mistakes_json(file: Path, error: ConfigError) -> dict[str, object]:
@@ -445,7 +445,7 @@ def _table(found: Tariff, entry: datetime, curves: Curves) -> Iterator[str]:
     ends = [*(begin - 1 for begin in begins[1:]), next(iter(curves.values()))[-1].end]
     limits = [Plateau(begin, end, 0).limits for begin, end in zip(begins, ends, strict=True)]
     reach = [max(len(limit[side]) for limit in limits) for side in (0, 1)]
-    fees = [[show.yuan(curve.fen_at(row, begin)) for row in curves.values()] for begin in begins]
+    fees = [[yuan(curve.fen_at(row, begin)) for row in curves.values()] for begin in begins]
     columns = [max(width(name), *(len(row[at]) for row in fees)) for at, name in enumerate(curves)]
     head = [" " * (columns[at] - width(name)) + name for at, name in enumerate(curves)]
     yield "  ".join((padded("时长 / stay", sum(reach) + 2), *head)) + "  元 / yuan"

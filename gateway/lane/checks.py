@@ -13,34 +13,44 @@ from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why not: a code for the record, words for the display."""
+    """Why not: a code for the record, words for the display, and what the driver can do about it."""
 
     code: str
     zh: str
     en: str
+    do_zh: str = "请联系管理员"
+    do_en: str = "please call staff"
     detail: str = ""
 
 
-REMOVED = Refusal("tag removed", "标签被拆卸，请走人工通道", "Tag was removed")
-LOCKED = Refusal("tag locked", "标签已锁定，请走人工通道", "Tag is locked")
-NO_CARD = Refusal("no card", "未插卡，请插入ETC卡", "No card in the tag")
-CARD_ERROR = Refusal("card error", "卡片异常，请重新插卡", "Card error")
-UNREADABLE = Refusal("unreadable", "标签读取失败，请走人工通道", "Tag cannot be read")
-NO_PLATE = Refusal("no plate", "标签无有效车牌，请走人工通道", "The tag names no plate")
+REMOVED = Refusal("tag removed", "标签被拆卸", "Tag was removed")
+LOCKED = Refusal("tag locked", "标签已锁定", "Tag is locked")
+NO_CARD = Refusal("no card", "未插卡", "No card in the tag", "请插入ETC卡", "please insert it")
+CARD_ERROR = Refusal("card error", "卡片异常", "Card error", "请重新插卡", "please insert it again")
+UNREADABLE = Refusal("unreadable", "标签读取失败", "Tag cannot be read")
+NO_PLATE = Refusal("no plate", "标签无有效车牌", "The tag names no plate")
 TAG_EXPIRED = Refusal("tag expired", "标签已过期", "Tag has expired")
 TAG_NOT_STARTED = Refusal("tag not valid yet", "标签未启用", "Tag is not valid yet")
 CARD_EXPIRED = Refusal("card expired", "ETC卡已过期", "Card has expired")
-LISTED = Refusal("card listed", "该卡在状态名单内，请走人工通道", "The card is on the status list")
+LISTED = Refusal("card listed", "该卡在状态名单内", "The card is on the status list")
 CARD_NOT_STARTED = Refusal("card not valid yet", "ETC卡未启用", "Card is not valid yet")
 ISSUER = Refusal("wrong issuer", "卡签发行方不一致", "Card and tag have different issuers")
 PLATE = Refusal("plate differs", "卡签车牌不一致", "Card and tag name different plates")
-NO_STAY = Refusal("no entry record", "无入场记录，请联系管理员", "No entry record")
-CEILING = Refusal("over the ceiling", "金额超限，请联系管理员", "Amount is over the limit")
-BALANCE = Refusal("balance too low", "余额不足，请用其他方式缴费", "Balance is too low")
-CLOCK = Refusal("clock not trusted", "时钟异常，请联系管理员", "The clock is not trusted")
-PAUSED = Refusal("etc paused", "ETC暂停使用，请用其他方式缴费", "ETC is paused, please pay another way")
-IN_DOUBT = Refusal("earlier debit unresolved", "上次扣费待核实，请联系管理员", "An earlier debit is unresolved")
-LEDGER = Refusal("ledger cannot write", "设备故障，请联系管理员", "Out of service")
+NO_STAY = Refusal("no entry record", "无入场记录", "No entry record")
+CEILING = Refusal("over the ceiling", "金额超限", "Amount is over the limit")
+BALANCE = Refusal("balance too low", "余额不足", "Balance is too low")
+CLOCK = Refusal("clock not trusted", "时钟异常", "The clock is not trusted")
+PAUSED = Refusal("etc paused", "ETC暂停使用", "ETC is paused")
+STALE = Refusal("stay too old", "停车时间过长", "The stay is too old")
+NOT_ITS_TAG = Refusal("another vehicle's tag", "标签与车牌不符", "The tag is not this vehicle's")
+UNIDENTIFIED = Refusal("unidentified", "未识别车辆", "Vehicle not identified")
+BUSY = Refusal("busy elsewhere", "本车道忙", "The lane is busy", "请稍候", "please wait")
+FIRE_ALARM = Refusal("fire alarm", "火警", "Fire alarm", "请尽快驶离", "please leave")
+IN_DOUBT = Refusal("earlier debit unresolved", "上次扣费待核实", "An earlier debit is unresolved")
+LEDGER = Refusal("ledger cannot write", "设备故障", "Out of service")
+
+NAMELESS = (REMOVED, UNREADABLE, NO_PLATE)
+"""Refusals of tags that do not tell which vehicle it is: a removed tag may lie in any."""
 
 
 def unfit(read: TagRead, today: date | None) -> Refusal | None:
@@ -60,15 +70,16 @@ def _unfit(read: TagRead, today: date | None) -> Iterator[Refusal]:
         (tag.card_error, CARD_ERROR),
     )
     yield from (refusal for wrong, refusal in flags if wrong)
-    if card is None or read.vehicle is None:
-        yield UNREADABLE
-        return
-    if not read.vehicle.plate.strip() or not read.vehicle.plate.isprintable():
+    yield from _contents(tag, card, read.vehicle, today) if card and read.vehicle else (UNREADABLE,)
+
+
+def _contents(tag: Tag, card: Card, vehicle: Vehicle, today: date | None) -> Iterator[Refusal]:
+    if not vehicle.plate.strip() or not vehicle.plate.isprintable():
         yield NO_PLATE  # bytes that are no GBK come as surrogates, and vehicles without a plate would share a stay
     if today:
         yield from _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
         yield from _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
-    yield from _identity(tag, card, read.vehicle)
+    yield from _identity(tag, card, vehicle)
     if card.listed:
         yield LISTED
 

@@ -6,7 +6,7 @@ Amounts are integer fen. `Moment` says when, and how far that can be believed (l
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -66,7 +66,7 @@ class DeviceChanged(Body):
 
 @dataclass(frozen=True, slots=True)
 class StayOpened(Body):
-    """A vehicle is let in."""
+    """A vehicle is let in; by its plate alone where `obu_id` and `card` are empty."""
 
     KIND: ClassVar[str] = "stay.opened"
     stay: str
@@ -91,7 +91,10 @@ class StayImported(Body):
 
 @dataclass(frozen=True, slots=True)
 class StayClosed(Body):
-    """A stay ends: `paid`, `free`, `owed` (let go with an unresolved debit), `superseded` (came in again)."""
+    """A stay ends: `paid`, `free`, `owed` (by policy), `let go` (by a person), `superseded` (it came in again).
+
+    `due` is what it cost, `paid` what had been paid by then.
+    """
 
     KIND: ClassVar[str] = "stay.closed"
     stay: str
@@ -111,7 +114,10 @@ class LetThroughAgain(Body):
 
 @dataclass(frozen=True, slots=True)
 class PassageEnded(Body):
-    """What became of an opening: `passed`, `nobody came`, `still under the arm`."""
+    """What became of an opening: `passed`, `nobody came`, `backed out`, `still under the arm`.
+
+    `not seen` where no loop lies under the arm, `the gateway stopped` where that came between.
+    """
 
     KIND: ClassVar[str] = "passage.ended"
     stay: str
@@ -152,19 +158,149 @@ class PassageTried(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class EtcPaused(Body):
-    """This lane debits no tags from now on, by order of `actor` (law 11)."""
+class EtcSwitched(Body):
+    """This lane debits no tags from now on, or does again, by order of `actor` (law 11)."""
 
-    KIND: ClassVar[str] = "etc.paused"
+    KIND: ClassVar[str] = "etc.switched"
+    on: bool
     actor: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class EtcResumed(Body):
-    """This lane debits tags again, by order of `actor`."""
+class LaneHeld(Body):
+    """This lane's arm stays up from now on, or comes down again, by order of `actor`."""
 
-    KIND: ClassVar[str] = "etc.resumed"
+    KIND: ClassVar[str] = "lane.held"
+    on: bool
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOpened(Body):
+    """`actor` had the barrier opened; `stay` and `plate` of the vehicle, empty where they are not known."""
+
+    KIND: ClassVar[str] = "lane.opened"
+    actor: str
+    reason: str
+    stay: str
+    plate: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneClosed(Body):
+    """`actor` had the arm lowered before its time."""
+
+    KIND: ClassVar[str] = "lane.closed"
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedByHand(Body):
+    """Somebody opened the barrier with its handset or button, past us, for the `today`-th time this day."""
+
+    KIND: ClassVar[str] = "arm.by_hand"
+    today: int
+
+
+@dataclass(frozen=True, slots=True)
+class FireAlarm(Body):
+    """The fire alarm began, which opens and holds every barrier, or ended."""
+
+    KIND: ClassVar[str] = "fire"
+    on: bool
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassageAbandoned(Body):
+    """A vehicle that waited is no longer waited for: `why`.
+
+    `backed out`, `nobody decided`, `another came`, `opened by hand`, or `left elsewhere`, through another lane.
+    """
+
+    KIND: ClassVar[str] = "passage.abandoned"
+    why: str
+    stay: str
+    plate: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAsked(Body):
+    """The driver is asked for `fen` otherwise than by tag; whoever takes them says so with an order."""
+
+    KIND: ClassVar[str] = "payment.asked"
+    stay: str
+    plate: str
+    fen: int
+    quote: Json
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMade(Body):
+    """Money was taken elsewhere, for `stay`."""
+
+    KIND: ClassVar[str] = "payment.made"
+    payment: str
+    stay: str
+    fen: int
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundDue(Body):
+    """More was paid for `stay` than was due: `fen` are to be paid back (law 5)."""
+
+    KIND: ClassVar[str] = "refund.due"
+    refund: str
+    stay: str
+    fen: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundMade(Body):
+    """A refund that was due has been paid out."""
+
+    KIND: ClassVar[str] = "refund.made"
+    refund: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardListed(Body):
+    """This card must not be debited, or may be again."""
+
+    KIND: ClassVar[str] = "card.listed"
+    card: str
+    on: bool
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermitGranted(Body):
+    """A vehicle holds a permit from the first to the last day, ISO 8601, both included; "" for no end."""
+
+    KIND: ClassVar[str] = "permit.granted"
+    permit: str
+    plate: str
+    color: int
+    kind: str
+    first: str
+    last: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class PermitWithdrawn(Body):
+    """A permit has ended before its last day."""
+
+    KIND: ClassVar[str] = "permit.withdrawn"
+    permit: str
     actor: str
     reason: str
 
@@ -186,9 +322,9 @@ class DebitIntended(Body):
 
 @dataclass(frozen=True, slots=True)
 class DebitSettled(Body):
-    """The money was taken. `evidence`: `result` (the antenna's own) or `balance` (same presence, no proof).
+    """The money was taken. `evidence`: `result` (the antenna's own), `balance` (same presence), or `person`.
 
-    `balance_after` None: the antenna told the proof later, and not the balance.
+    Only a result has its proof. `balance_after` None: the antenna told the proof later, and not the balance.
     """
 
     KIND: ClassVar[str] = "debit.settled"
@@ -205,6 +341,16 @@ class NotDebited(Body):
     KIND: ClassVar[str] = "debit.not_made"
     intent: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DebitCorrected(Body):
+    """A debit that was recorded as not made was made after all, as this proof shows; it counts as paid (law 2)."""
+
+    KIND: ClassVar[str] = "debit.corrected"
+    intent: str
+    proof: Json
+    balance_after: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,7 +492,8 @@ def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:
             "mono": round(draft.at.mono, 6),
             "boot": draft.at.boot,
             "trusted": draft.at.trusted,
-            "body": asdict(draft.body),
+            # Not `asdict`, which copies all of a quote first: a purchase waits for this.
+            "body": {field.name: getattr(draft.body, field.name) for field in fields(draft.body)},
         }
     )
     return Entry(chain, number, draft.body.KIND, text, digest(text))

@@ -13,6 +13,9 @@ from gateway.tariff.parts import spans_of
 from gateway.tariff.rules import Dates
 from gateway.toml_positions import KeyPath
 
+Rows = list[tuple[int, dict[str, object]]]
+"""The `[[classes]]` that are tables, with their numbers from 0."""
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -34,7 +37,7 @@ class TariffError(ValueError):
 def cross_problems(document: Mapping[str, object]) -> Iterator[Problem]:
     """What no table shows by itself; read from the document, so that a mistake in one hides none in another."""
     given = document.get("classes")
-    rows = (
+    rows: Rows = (
         [(number, row) for number, row in enumerate(given[:MANY]) if isinstance(row, dict)]
         if isinstance(given, list)
         else []
@@ -51,9 +54,6 @@ def cross_problems(document: Mapping[str, object]) -> Iterator[Problem]:
     order = document.get("order")
     if isinstance(order, list) and len(order) == 2 and order[0] == order[1]:
         yield Problem(("order",), "percent 与 money 各写一次 / must name percent and money once each")
-
-
-Rows = list[tuple[int, dict[str, object]]]
 
 
 def _contradictions(document: Mapping[str, object], rows: Rows) -> Iterator[Problem]:

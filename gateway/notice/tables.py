@@ -183,19 +183,19 @@ class DiscountTable(_Table):
     def rule(self) -> rules.Discount:
         """As the engine wants it."""
         return rules.Discount(
-            self.name,
-            frozenset(self.plate_colors),
-            frozenset(self.permits),
-            self.channel,
-            self.time or 0,
-            self.charging,
-            self.percent or 0,
-            self.yuan or 0,
-            self.whole,
-            self.first,
-            self.per == "day",
-            self.budget,
-            self.on_top,
+            name=self.name,
+            plate_colors=frozenset(self.plate_colors),
+            permits=frozenset(self.permits),
+            channel=self.channel,
+            time=self.time or 0,
+            charging=self.charging,
+            hundredths=self.percent or 0,
+            fen=self.yuan or 0,
+            whole=self.whole,
+            first=self.first,
+            per_day=self.per == "day",
+            budget=self.budget,
+            on_top=self.on_top,
         )
 
 

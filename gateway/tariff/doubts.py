@@ -18,7 +18,7 @@ The vehicles asked for have no permits, coupons or earlier stays, and enter afte
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice, pairwise, product
 from math import inf
@@ -29,8 +29,8 @@ from gateway.tariff.engine import quote
 from gateway.tariff.parts import day_of, seconds_of, spans_of
 from gateway.tariff.quote import Context, Parked, Permit, Quote
 from gateway.tariff.rules import DAY, Cap, Period, PriceClass, Tariff, When
+from protocols.china import CHINA
 
-_CHINA = timezone(timedelta(hours=8))
 _ONE_DAY = timedelta(days=1)
 _MINUTE = 60
 _MORNING = 9 * 3600
@@ -232,7 +232,7 @@ def _quote(tariff: Tariff, context: Context, begin: int, length: int) -> Quote:
 
 
 def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), _CHINA)
+    return datetime.combine(day, time(), CHINA)
 
 
 # --- rows -------------------------------------------------------------------------------------------------

@@ -186,7 +186,7 @@ def _row(tariff: Tariff, context: Context, day: date) -> PriceClass:
                 return row
         known = ", ".join(row.name for row in tariff.classes)
         raise QuoteError(f"没有车型 {named!r}，有: {known} / no such class; there are: {known}")
-    permits = {permit.kind for permit in context.permits if permit.valid_on(day)}
+    permits = _permits(context, day)
     for row in tariff.classes:
         if (
             (not row.permits or row.permits & permits)
@@ -196,6 +196,11 @@ def _row(tariff: Tariff, context: Context, day: date) -> PriceClass:
         ):
             return row
     return next(row for row in tariff.classes if row.default)
+
+
+def _permits(context: Context, day: date) -> set[str]:
+    """The kinds of the vehicle's permits that are valid on this day."""
+    return {permit.kind for permit in context.permits if permit.valid_on(day)}
 
 
 def _recent(tariff: Tariff, context: Context, entry: int, *, per_day: bool) -> Iterator[Earlier]:
@@ -263,7 +268,7 @@ class _Piece:
             if carried.part:
                 start, stop, period = carried.part
                 later = (count - 1) * DAY
-                carried = replace(carried, part=(start + later, stop + later, period))
+                carried = _Carried(carried.off, carried.used, (start + later, stop + later, period))
             begin, index = end + (count - 1) * DAY, index + count
         if uplift := self.row.uplift:
             sum_ = bill.total - before
@@ -397,18 +402,12 @@ def _applicable(tariff: Tariff, entry: int, context: Context) -> list[Discount]:
     """The discounts that this vehicle may have, with the time that they are worth to it."""
     if not tariff.discounts and not context.coupons:
         return []
-    permits = {permit.kind for permit in context.permits if permit.valid_on(day_of(entry))}
+    permits = _permits(context, day_of(entry))
     charged = sum({order.order: order.seconds for order in context.charged}.values())
     found: list[Discount] = []
     for discount in tariff.discounts:
         before = list(_recent(tariff, context, entry, per_day=discount.per_day))
-        if (
-            (discount.plate_colors and context.plate_color not in discount.plate_colors)
-            or (discount.permits and not discount.permits & permits)
-            or (discount.channel and discount.channel != context.channel)
-            or (discount.charging and not charged)
-            or (discount.first is not None and len(before) >= discount.first)
-        ):
+        if not _fits(discount, context, permits, charged, len(before)):
             continue
         time = min(discount.time, charged) if discount.charging else discount.time
         if unit := discount.budget:
@@ -418,16 +417,28 @@ def _applicable(tariff: Tariff, entry: int, context: Context) -> list[Discount]:
     return [*found, *context.coupons]
 
 
+def _fits(discount: Discount, context: Context, permits: set[str], charged: int, before: int) -> bool:
+    """Whether it is for this vehicle, which charged for so many seconds and had so many stays before."""
+    return (
+        (not discount.plate_colors or context.plate_color in discount.plate_colors)
+        and (not discount.permits or not discount.permits.isdisjoint(permits))
+        and (not discount.channel or discount.channel == context.channel)
+        and (not discount.charging or bool(charged))
+        and (discount.first is None or before < discount.first)
+    )
+
+
 def _discounted(
     tariff: Tariff, fen: int, pool: list[Discount], with_off: Callable[[int], int]
 ) -> tuple[int, tuple[DiscountTaken, ...]]:
     """Take all discounts off, or the best one and those on top of it; `with_off` prices the stay with time off."""
-    chosen = pool
-    if pool and not tariff.stacked:
+    if not pool:
+        return fen, ()
+    each = [pool]
+    if not tariff.stacked:
         on_top = [discount for discount in pool if discount.on_top]
         each = [[one, *on_top] for one in pool if not one.on_top] or [on_top]
-        chosen = min(each, key=lambda some: _take_off(tariff, fen, some, with_off)[0])
-    return _take_off(tariff, fen, chosen, with_off) if chosen else (fen, ())
+    return min((_take_off(tariff, fen, some, with_off) for some in each), key=lambda left: left[0])
 
 
 def _take_off(

@@ -5,16 +5,17 @@ Pure; all times are seconds of China's clock, which has known no summer time sin
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 
 from gateway.tariff.calendar import Calendar
 from gateway.tariff.quote import Permit
 from gateway.tariff.rules import DAY, Crossed, Period, PermitRule
+from protocols.china import CHINA
 
 Part = tuple[int, int, Period]
 """From when to when, in which period."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=8)))
+_EPOCH = datetime(1970, 1, 1, tzinfo=CHINA)
 _EPOCH_DAY = _EPOCH.toordinal()
 
 

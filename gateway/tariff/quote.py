@@ -1,9 +1,15 @@
 """What is asked of a tariff, and what it answers. Money in fen, times aware."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.tariff.rules import Discount
+
+
+def yuan(fen: int) -> str:
+    """Fen as yuan with two places; money stays an integer up to here."""
+    sign = "-" if fen < 0 else ""
+    return f"{sign}{abs(fen) // 100}.{abs(fen) % 100:02}"
 
 
 class QuoteError(ValueError):
@@ -89,6 +95,18 @@ class Line:
     from_cycle: int
     to_cycle: int
 
+    def to_json(self) -> dict[str, object]:
+        """The same in plain JSON types. Not by `asdict`, here and below: a purchase waits for this."""
+        return {
+            "rule": self.rule,
+            "period": self.period,
+            "units": self.units,
+            "unit_fen": self.unit_fen,
+            "fen": self.fen,
+            "from_cycle": self.from_cycle,
+            "to_cycle": self.to_cycle,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class CapCut:
@@ -100,6 +118,16 @@ class CapCut:
     from_cycle: int
     to_cycle: int
 
+    def to_json(self) -> dict[str, object]:
+        """The same in plain JSON types."""
+        return {
+            "period": self.period,
+            "cap_fen": self.cap_fen,
+            "fen": self.fen,
+            "from_cycle": self.from_cycle,
+            "to_cycle": self.to_cycle,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class DiscountTaken:
@@ -108,6 +136,10 @@ class DiscountTaken:
     name: str
     fen: int
     time: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """The same in plain JSON types."""
+        return {"name": self.name, "fen": self.fen, "time": self.time}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +174,9 @@ class Quote:
             "class": self.price_class,
             "entry": self.entry.isoformat(),
             "exit": self.exit.isoformat(),
-            "lines": [asdict(line) for line in self.lines],
-            "caps": [asdict(cut) for cut in self.caps],
-            "discounts": [asdict(taken) for taken in self.discounts],
+            "lines": [line.to_json() for line in self.lines],
+            "caps": [cut.to_json() for cut in self.caps],
+            "discounts": [taken.to_json() for taken in self.discounts],
             "total": self.total,
             "paid": self.paid,
             "due": self.due,

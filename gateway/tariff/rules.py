@@ -239,3 +239,9 @@ class Tariff:
     calendar: Calendar
     replaces: Replaced | None
     content_hash: str
+
+    @property
+    def by_channel(self) -> bool:
+        """Whether a price of it depends on how it is paid."""
+        before = self.replaces
+        return any(one.channel for one in self.discounts) or (before is not None and before.tariff.by_channel)

@@ -5,13 +5,10 @@ The lane PC says the first group and hears the second; a simulated antenna does 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 
+from protocols.china import CHINA
 from protocols.obu.values import Card, Tag, Vehicle
-
-CHINA = timezone(timedelta(hours=8), "CST")
-"""The one civil time of China; BCD times on every wire are in it (rsu-protocol 0)."""
-
 
 # --- the lane PC says --------------------------------------------------------------------------------------
 

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from protocols.china import CHINA
 from protocols.errors import MessageError
 from protocols.obu.files import STATION_SIZE, bcd_date, card_of, date_bcd, file_of, vehicle_file, vehicle_of
 from protocols.obu.values import Card, Tag, Vehicle
 from protocols.rsu.message import Message
 from protocols.rsu.messages import (
-    CHINA,
     Antenna,
     Contents,
     Failed,
@@ -256,19 +256,15 @@ def missing(tables: Sequence[type[Message]]) -> str:
 
 def _lacking(table: type[Message]) -> list[str]:
     meaning: Any = table.MEANS
-    needed = CARD if meaning is Contents and "card" in _names(table) else NEEDED.get(meaning)
-    return [each for each in sorted(needed or ()) if each not in _names(table) and not hasattr(table, each)]
+    needed = CARD if meaning is Contents and "card" in table.NAMES else NEEDED.get(meaning)
+    return [each for each in sorted(needed or ()) if each not in table.NAMES and not hasattr(table, each)]
 
 
 def _is_short(table: type[Message]) -> bool:
     """A frame that ends after its ErrorCode, or of whose rest nothing is known: only its error is heard."""
     meaning: Any = table.MEANS
     key = {Result: "tac", TacFetched: "tac", TagSeen: "serial"}.get(meaning)
-    return key is not None and key not in _names(table)
-
-
-def _names(table: type[Message]) -> set[str]:
-    return {field.name for field in table.FIELDS}
+    return key is not None and key not in table.NAMES
 
 
 # --- saying ------------------------------------------------------------------------------------------------
@@ -278,12 +274,13 @@ def say(rules: Rules, tables: Sequence[type[Message]], word: Word) -> Message:
     """The message that says so: the first table that can. Raises MessageError where the dialect has none."""
     for says in (_says, _says_at_length):
         for table in tables:
-            if says(table, _names(table), word):
+            if says(table, word):
                 return table.fill(table.spell(_values(rules, word)))
     raise MessageError(f"no word for {word}")
 
 
-def _says(table: type[Message], names: set[str], word: Word) -> bool:
+def _says(table: type[Message], word: Word) -> bool:
+    names = table.NAMES
     match word:
         case Failed(command=command, rest=None):
             return command == table.COMMAND and names == {"obu_id", "error"}
@@ -305,12 +302,12 @@ def _says(table: type[Message], names: set[str], word: Word) -> bool:
             return table.MEANS is type(word)
 
 
-def _says_at_length(table: type[Message], names: set[str], word: Word) -> bool:
+def _says_at_length(table: type[Message], word: Word) -> bool:
     """Where no frame ends after its ErrorCode (F3): the whole frame, with nothing to say behind it."""
-    return isinstance(word, Failed) and word.command == table.COMMAND and "error" in names
+    return isinstance(word, Failed) and word.command == table.COMMAND and "error" in table.NAMES
 
 
-def _has_room(names: set[str], word: Contents) -> bool:
+def _has_room(names: frozenset[str], word: Contents) -> bool:
     """A table wants all that it has fields for; a vehicle beside a card may be left out, a card may not."""
     wants_vehicle, wants_card = bool(names & {"vehicle", "plate"}), "card" in names
     has_what_it_wants = (word.vehicle is not None or not wants_vehicle) and wants_card == (word.card is not None)

@@ -19,7 +19,7 @@ from gateway import config
 from gateway.daemon import Daemon
 from gateway.ledger import store
 from gateway.ledger.entries import Draft, Moment, StayImported
-from gateway.uplink.formats.cloudevents import AUTHORISE_PSAM, ETC_PAUSE, ETC_RESUME, ORDERS, STATUS
+from gateway.uplink.formats.cloudevents import ORDER_PREFIX, ORDERS, STATUS
 from gateway.uplink.mqtt import QUIET, Link
 from protocols.obu.psam import PsamKeys, authorisation
 from protocols.rsu.dialect import load
@@ -183,7 +183,7 @@ async def test_a_platform_authorises_the_antenna_and_then_it_trades(
 
 def order(device: str = "out1-rsu", random: bytes = CHALLENGE) -> bytes:
     data = {"device": device, "random": random.hex(), "mac": authorisation(KEYS, random).hex()}
-    head = {"specversion": "1.0", "id": "1", "source": "/p", "type": AUTHORISE_PSAM}
+    head = {"specversion": "1.0", "id": "1", "source": "/p", "type": f"{ORDER_PREFIX}authorise_psam"}
     return json.dumps({**head, "data": data}).encode()
 
 
@@ -217,9 +217,9 @@ async def test_orders_that_are_wrong_stale_or_for_nobody_do_no_harm(
             await traded(site)
 
 
-def switch(type_: str, **data: str) -> bytes:
-    head = {"specversion": "1.0", "id": "2", "source": "/p", "type": type_}
-    return json.dumps({**head, "data": {"actor": "city", "reason": "why", **data}}).encode()
+def switch(*, on: bool, **data: str) -> bytes:
+    head = {"specversion": "1.0", "id": "2", "source": "/p", "type": f"{ORDER_PREFIX}etc.switch"}
+    return json.dumps({**head, "data": {"on": on, "actor": "city", "reason": "why", **data}}).encode()
 
 
 async def test_a_platform_pauses_a_lane_over_a_restart_and_resumes_it(
@@ -234,12 +234,12 @@ async def test_a_platform_pauses_a_lane_over_a_restart_and_resumes_it(
                 await site.until_there_are(run, "authorisation.wanted")
                 await online(link)
                 if run == 1:
-                    await link.send(topic, switch(ETC_PAUSE))
-                    await link.send(topic, switch(ETC_PAUSE, lane="out7"))
-                    await link.send(topic, switch(ETC_PAUSE, lane="out1"))
+                    await link.send(topic, switch(on=False))
+                    await link.send(topic, switch(on=False, lane="out7"))
+                    await link.send(topic, switch(on=False, lane="out1"))
                     await site.until("alarm", what="order not understood")
                     await site.until("alarm", what="order for a lane that is not here")
-                    await site.until("etc.paused", actor="city", reason="why")
+                    await site.until("etc.switched", on=False, actor="city", reason="why")
                 await link.send(topic, order())
                 if run == 3:
                     await traded(site)
@@ -248,8 +248,8 @@ async def test_a_platform_pauses_a_lane_over_a_restart_and_resumes_it(
                 assert {body["why"] for body in site.of("passage.refused")} == {"etc paused"}
                 assert not any(isinstance(word, Purchase) for word in site.antenna.heard)
                 if run == 2:
-                    await link.send(topic, switch(ETC_RESUME, lane="out1"))
-                    await site.until("etc.resumed")
+                    await link.send(topic, switch(on=True, lane="out1"))
+                    await site.until("etc.switched", on=True)
 
 
 async def test_test_keys_in_software_authorise_at_once(make_site: MakeSite, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
 The second half plays it against the simulated antenna, whose cards are the truth about every debit.
 """
 
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from heapq import heappop, heappush
@@ -12,6 +13,7 @@ from itertools import count
 from math import inf
 from operator import itemgetter
 from random import Random
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +23,7 @@ from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
 from drivers.ports import (
     Debit,
     DebitDone,
+    DebitFound,
     DebitNotSent,
     DebitUnknown,
     DeviceEvent,
@@ -31,7 +34,7 @@ from drivers.ports import (
     TagUnreadable,
 )
 from drivers.reader.options import ReaderOptions
-from drivers.reader.session import ReaderInput, ReaderSession
+from drivers.reader.session import LATE_RESULT, ReaderInput, ReaderSession
 from protocols.errors import MessageError
 from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
 from protocols.rsu.dialect import Dialect, Holding, load, names
@@ -53,6 +56,7 @@ from tools.rsu import FAULTS, SOUND, Antenna, Faults
 BEGAN = 1000.0
 WALL = datetime(2026, 3, 1, 8, 30, 5, 250_000, tzinfo=CHINA)
 DIALECTS = pytest.mark.parametrize("name", names())
+NO_TAC = "0" * 8
 OUTCOMES = ([DebitDone], [DebitUnknown], [DebitUnknown, DebitDone], [DebitNotSent])
 
 
@@ -118,6 +122,8 @@ class Harness:
         self.debits: list[Debit] = []
         self.bought: Counter[int] = Counter()
         self.outcomes: dict[str, list[type]] = {}
+        self.proofs_heard: set[str] = set()  # by their TACs
+        self.proofs_told: Counter[str] = Counter()
 
     def take(self, what: ReaderInput) -> None:
         for output in self.session.on(what, instant(self.now)):
@@ -142,6 +148,10 @@ class Harness:
             self.trades.append(event.trade)
         if isinstance(event, DebitDone | DebitUnknown | DebitNotSent):
             self.outcomes[event.intent].append(type(event))
+        if isinstance(event, DebitDone | DebitFound) and event.proof.tac != NO_TAC:
+            self.proofs_told[event.proof.tac] += 1
+        if isinstance(event, DebitUnknown):  # an answer to C8 that is no outcome: for a person
+            self.proofs_told.update(re.findall("C8 found TAC ([0-9a-f]{8})", event.reason))
 
     def tick(self) -> None:
         self.ticks += 1
@@ -216,6 +226,18 @@ class Harness:
             debit = self.debits[-1 - back]
             self.hear(Result(debit.obu_id, "990100000001", 1, 1, "0a1b2c3d", 9, 0, debit.at, 1), cut)
 
+    def proof(self, whose: int, serial: int, tac: str, *, failed: bool) -> None:
+        """A B5 of the last order, one before, or one of an earlier run; `tac` tells TACs of one purchase apart."""
+        obu, at = OBUS[whose % 2], second(BEGAN) - timedelta(seconds=whose)
+        if whose < len(self.debits):
+            obu, at = self.debits[-1 - whose].obu_id, self.debits[-1 - whose].at
+        unique = f"{crc32(f'{obu} {at} {serial} {tac}'.encode()):08x}" if tac else NO_TAC
+        result = Result(obu, "990100000001", serial, serial, unique, 9, 0, at, 1)
+        code = max(self.dialect.doubtful, default=1)
+        self.hear(Failed(obu, 0xB5, code, result) if failed else result, 0)
+        if self.connected and tac and not failed:
+            self.proofs_heard.add(unique)
+
     def buy(self, tag: Tag, cut: int) -> None:
         self.read(tag, cut)
         self.order(0)
@@ -227,9 +249,10 @@ class Step:
 
     name: str
     arguments: tuple[object, ...]
+    named: Mapping[str, object] = field(default_factory=dict)
 
     def __call__(self, harness: Harness) -> None:
-        getattr(harness, self.name)(*self.arguments)
+        getattr(harness, self.name)(*self.arguments, **self.named)
 
 
 CUTS = st.just(0) | st.integers(0, 300)
@@ -291,6 +314,34 @@ def test_whatever_came_no_session_spins(name: str, script: list[Step]) -> None:
     harness.ticks = 0
     harness.wait(3600)
     assert harness.ticks < TICKS_AN_HOUR
+
+
+WHOLE = st.just(0)
+PROOFS = st.one_of(
+    steps("wait", st.sampled_from([0.0, 0.01, 0.12, 1.0, 3.0])),
+    steps("read", st.sampled_from(TAGS[:2]), WHOLE),
+    steps("buy", st.sampled_from(TAGS[:2]), WHOLE),
+    steps("status", st.just(0), WHOLE),
+    steps("cut_the_line"),
+    *[
+        st.builds(
+            Step,
+            st.just("proof"),
+            st.tuples(st.integers(0, 4), st.integers(1, 2), st.sampled_from(["", "a", "b"])),
+            st.fixed_dictionaries({"failed": st.just(failed)}),
+        )
+        for failed in (False, False, True)
+    ],
+)
+"""Nothing is torn, and all of it is over before what was told is forgotten: at most 3 s each."""
+
+
+@DIALECTS
+@given(script=st.lists(PROOFS, max_size=int(LATE_RESULT / 3) - 1))
+@settings(deadline=None, max_examples=75)
+def test_whatever_comes_every_proof_is_told_once(name: str, script: list[Step]) -> None:
+    harness = played(name, script)
+    assert harness.proofs_told == Counter(dict.fromkeys(harness.proofs_heard, 1))
 
 
 # --- over bad wires ----------------------------------------------------------------------------------------------

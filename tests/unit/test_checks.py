@@ -43,6 +43,13 @@ def test_flags_of_the_tag(flags: dict[str, bool], refusal: Refusal | None) -> No
     assert checks.unfit(read(replace(TAG, **flags)), BETWEEN) == refusal
 
 
+def test_a_card_that_says_of_itself_that_it_is_listed() -> None:
+    """The antenna keeps a list of its own; all else comes before it."""
+    listed = replace(CARD, listed=True)
+    assert checks.unfit(read(card=listed), BETWEEN) == checks.LISTED
+    assert checks.unfit(read(card=replace(listed, plate="测A12346")), BETWEEN) == checks.PLATE
+
+
 @pytest.mark.parametrize("part", [{"card": None}, {"vehicle": None}, {"card": None, "vehicle": None}])
 def test_a_tag_read_in_part_is_unreadable(part: dict[str, None]) -> None:
     assert checks.unfit(read(**part), BETWEEN) == checks.UNREADABLE

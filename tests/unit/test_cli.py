@@ -244,8 +244,8 @@ def test_check_tells_all_mistakes(tmp_path: Path) -> None:
     site.write_text('[site]\nid = "a"\ntariff = "none.toml"\n[[lane]]\nname = "in1"\n')
     lines = bad("check", "-c", site).splitlines()
     assert lines[0] == f"{site}:3: site.tariff: 没有文件 {tmp_path}/none.toml / there is no such file"
-    assert lines[1:4] == [f"{site}:4: lane.1.{key}: 缺少此项 / is missing" for key in ("role", "reader", "barrier")]
-    assert lines[-1] == "etclane: 4 处配置错误 / mistakes in the configuration"
+    assert lines[1:3] == [f"{site}:4: lane.1.{key}: 缺少此项 / is missing" for key in ("role", "reader")]
+    assert lines[-1] == "etclane: 3 处配置错误 / mistakes in the configuration"
 
 
 @pytest.mark.parametrize("command", [["check"], ["run"], ["ledger", "verify"], ["ledger", "show"]])
@@ -590,13 +590,6 @@ def test_the_demo_is_started_beside_us(words: list[str], flags: list[str], monke
 
 
 # --- how things are shown ----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("fen", "yuan"), [(0, "0.00"), (5, "0.05"), (1234, "12.34"), (-7000, "-70.00"), (-5, "-0.05")]
-)
-def test_yuan(fen: int, yuan: str) -> None:
-    assert show.yuan(fen) == yuan
 
 
 def test_an_entry_with_a_quote_is_one_line() -> None:

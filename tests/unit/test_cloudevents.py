@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -21,8 +21,21 @@ from gateway.ledger.entries import (
     canonical,
     chained,
 )
-from gateway.orders import PauseEtc, ResumeEtc
+from gateway.orders import (
+    CloseArm,
+    GrantPermit,
+    HoldOpen,
+    LetThrough,
+    ListCard,
+    Order,
+    Pay,
+    Refunded,
+    Resolve,
+    SwitchEtc,
+    WithdrawPermit,
+)
 from gateway.uplink.formats.cloudevents import (
+    ORDER_PREFIX,
     Ack,
     AckError,
     OrderError,
@@ -246,32 +259,103 @@ def test_what_orders_nothing_is_named(payload: bytes, words: str) -> None:
         parse_order(payload)
 
 
-SWITCH = {"lane": "out1", "actor": "值班 7", "reason": "重复扣费 / double debits"}
-PAUSE, RESUME = "city.etclane.order.etc.pause", "city.etclane.order.etc.resume"
+WHO, WHY = "值班 7", "重复扣费 / double debits"
+BY = {"actor": WHO, "reason": WHY}
+LANE: dict[str, object] = {"lane": "out1", **BY}
+CARD = "37010000000000000001"
+PERMIT = {"permit": "m1", "plate": "测A12345", "color": 1, "kind": "month", "actor": "office"}
+LATER = datetime(2026, 11, 21, 8, 5, tzinfo=UTC)
+ORDERS: list[tuple[str, dict[str, object], Order]] = [
+    ("etc.switch", {**LANE, "on": False}, SwitchEtc("out1", False, WHO, WHY)),  # noqa: FBT003  as in the order
+    ("lane.hold", {**LANE, "on": True}, HoldOpen("out1", True, WHO, WHY)),  # noqa: FBT003  as above
+    ("lane.close", LANE, CloseArm("out1", WHO, WHY)),
+    (
+        "lane.open",
+        {**LANE, "until": "2026-11-21T16:05:00+08:00"},
+        LetThrough("out1", WHO, WHY, plate="", color=None, until=LATER),
+    ),
+    (
+        "lane.open",
+        {**LANE, "until": "2026-11-21T08:05:00Z", "plate": "测A12345", "color": 4},
+        LetThrough("out1", WHO, WHY, plate="测A12345", color=4, until=LATER),
+    ),
+    (
+        "payment",
+        {"payment": "p1", "stay": "b-1", "fen": 1500, "channel": "wechat"},
+        Pay("p1", "b-1", 1500, "wechat"),
+    ),
+    ("debit.resolve", {"intent": "b-2", "made": True, **BY}, Resolve("b-2", True, WHO, WHY)),  # noqa: FBT003  as above
+    ("refund.made", {"refund": "b-1-refund-1", **BY}, Refunded("b-1-refund-1", WHO, WHY)),
+    ("card.list", {"card": CARD, "on": True, **BY}, ListCard(CARD, True, WHO, WHY)),  # noqa: FBT003  as above
+    ("permit.grant", PERMIT, GrantPermit("m1", "测A12345", 1, "month", None, None, "office")),
+    (
+        "permit.grant",
+        {**PERMIT, "first": "2026-11-01", "last": "2026-11-30"},
+        GrantPermit("m1", "测A12345", 1, "month", date(2026, 11, 1), date(2026, 11, 30), "office"),
+    ),
+    ("permit.withdraw", {"permit": "m1", **BY}, WithdrawPermit("m1", WHO, WHY)),
+]
 
 
-def test_etc_is_paused_and_resumed_by_order() -> None:
-    fields = SWITCH["lane"], SWITCH["actor"], SWITCH["reason"]
-    assert parse_order(ordered(type=PAUSE, data=SWITCH)) == PauseEtc(*fields)
-    assert parse_order(ordered(type=RESUME, data={**SWITCH, "note": 1})) == ResumeEtc(*fields)
+@pytest.mark.parametrize(("kind", "data", "order"), ORDERS)
+def test_every_order_has_its_type_and_its_data(kind: str, data: dict[str, object], order: Order) -> None:
+    assert parse_order(ordered(type=ORDER_PREFIX + kind, data=data)) == order
+    assert parse_order(ordered(type=ORDER_PREFIX + kind, data={**data, "note": 1})) == order
 
 
-@pytest.mark.parametrize("kind", [PAUSE, RESUME])
+@pytest.mark.parametrize(("kind", "data", "order"), ORDERS)
+def test_an_order_without_one_of_its_data_is_none(kind: str, data: dict[str, object], order: Order) -> None:
+    optional = {"plate", "color"} if isinstance(order, LetThrough) else {"first", "last"}
+    for key in data.keys() - optional:
+        left = {name: value for name, value in data.items() if name != key}
+        with pytest.raises(OrderError, match=rf"data\.{key}: Field required"):
+            parse_order(ordered(type=ORDER_PREFIX + kind, data=left))
+
+
+@pytest.mark.parametrize("kind", ["", "etc.pause", "etc.switch.x", "city.etclane.order.etc.switch", "open_barrier"])
+def test_a_type_that_is_no_order_is_told_with_those_that_are(kind: str) -> None:
+    with pytest.raises(OrderError, match=re.escape("authorise_psam, etc.switch, lane.hold")):
+        parse_order(ordered(type=ORDER_PREFIX + kind))
+
+
+def test_an_order_bears_its_prefix() -> None:
+    with pytest.raises(OrderError, match="an order is of type"):
+        parse_order(ordered(type="authorise_psam", data=DATA))
+
+
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("kind", "changes", "words"),
     [
-        (DATA, "data.lane"),
-        ({**SWITCH, "lane": ""}, "data.lane"),
-        ({**SWITCH, "lane": None}, "data.lane"),
-        ({**SWITCH, "actor": "x" * 129}, "data.actor"),
-        ({"lane": "out1", "reason": "x"}, "data.actor"),
-        ({**SWITCH, "reason": ""}, "data.reason"),
-        ({**SWITCH, "reason": "x" * 257}, "data.reason"),
+        ("etc.switch", {"lane": ""}, "lane"),
+        ("etc.switch", {"lane": None}, "lane"),
+        ("etc.switch", {"actor": "x" * 129}, "actor"),
+        ("etc.switch", {"reason": ""}, "reason"),
+        ("etc.switch", {"reason": "x" * 257}, "reason"),
+        ("etc.switch", {"on": 1}, "on"),
+        ("etc.switch", {"on": "true"}, "on"),
+        ("lane.open", {"color": 256}, "color"),
+        ("lane.open", {"plate": "测" * 17}, "plate"),
+        ("lane.open", {"until": "2026-11-21T08:05:00"}, "until"),
+        ("payment", {"fen": 0}, "fen"),
+        ("payment", {"fen": -1500}, "fen"),
+        ("payment", {"fen": 15.0}, "fen"),
+        ("payment", {"fen": "1500"}, "fen"),
+        ("payment", {"fen": 10_000_001}, "fen"),
+        ("payment", {"payment": ""}, "payment"),
+        ("payment", {"stay": 7}, "stay"),
+        ("debit.resolve", {"made": None}, "made"),
+        ("card.list", {"card": CARD[1:]}, "card"),
+        ("card.list", {"card": "x" * 20}, "card"),
+        ("permit.grant", {"plate": ""}, "plate"),
+        ("permit.grant", {"color": -1}, "color"),
+        ("permit.grant", {"first": "2026-11-31"}, "first"),
+        ("permit.grant", {"last": "tomorrow"}, "last"),
     ],
 )
-def test_a_pause_names_lane_actor_and_reason(kind: str, data: object, words: str) -> None:
-    with pytest.raises(OrderError, match=re.escape(words)):
-        parse_order(ordered(type=kind, data=data))
+def test_what_stands_in_an_order_must_be_what_it_is(kind: str, changes: dict[str, object], words: str) -> None:
+    good = next(data for type_, data, _ in ORDERS if type_ == kind)
+    with pytest.raises(OrderError, match=rf"data\.{words}: "):
+        parse_order(ordered(type=ORDER_PREFIX + kind, data={**good, **changes}))
 
 
 def test_what_was_sent_does_not_fill_the_record() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from drivers.security.module import InRsu, Remote, Software
-from gateway.config import Config, ConfigError, SiteFile, load, load_tariff
+from gateway.config import Config, ConfigError, LaneOptions, SiteFile, load, load_tariff
 from gateway.lane.state import LaneRules
 from protocols.rsu import dialect, dialects
 
@@ -195,6 +195,7 @@ def test_the_digest_changes_with_any_file(write: Write, tmp_path: Path) -> None:
 
 DIALECTS = ", ".join(dialect.names())
 TABLES = ", ".join(SiteFile.model_fields)
+LANE_KEYS = ", ".join(LaneOptions.model_fields)
 ONE_MISTAKE = [
     # a key that is missing, or too many
     (('id = "yard"\n', ""), "site.toml:1: site.id: 缺少此项 / is missing"),
@@ -202,9 +203,8 @@ ONE_MISTAKE = [
     (
         ("again_seconds", "agian_seconds"),
         (
-            "site.toml:19: lane.2.agian_seconds: 没有这个选项，可用: name, role, reader, barrier, ceiling_fen, "
-            "unresolved, again_seconds, commissioning / no such option; there are: name, role, reader, barrier, "
-            "ceiling_fen, unresolved, again_seconds, commissioning"
+            "site.toml:19: lane.2.agian_seconds: 没有这个选项，可用: "
+            f"{LANE_KEYS} / no such option; there are: {LANE_KEYS}"
         ),
     ),
     (
@@ -292,7 +292,10 @@ ONE_MISTAKE = [
     # a value that is not allowed
     (
         ('"entry"', '"entrance"'),
-        "site.toml:8: lane.1.role: 只能是 'entry' 或 'exit' / must be 'entry' or 'exit' (现为 / is 'entrance')",
+        (
+            "site.toml:8: lane.1.role: 只能是 'entry'、'exit' 或 'both' / must be 'entry', 'exit' or 'both' "
+            "(现为 / is 'entrance')"
+        ),
     ),
     (("20000", "0"), "site.toml:17: lane.2.ceiling_fen: 须大于 0 / must be above 0 (现为 / is 0)"),
     (
@@ -321,6 +324,27 @@ ONE_MISTAKE = [
         "site.toml:44: uplink.1.tls: cert_file 与 key_file 须同时给出 / cert_file and key_file go together",
     ),
     # what does not go together
+    (
+        ('role = "entry"', 'role = "both"'),
+        (
+            "site.toml:8: lane.1.role: 双向车道的道闸板须接入场外和场内地感 outside、inside，缺: inside, outside / "
+            "its barrier's profile must have both inputs, outside and inside; missing: inside, outside"
+        ),
+    ),
+    (
+        ('barrier = "gate2"', 'barrier = "gate2"\ninterlock = "out1"'),
+        (
+            "site.toml:17: lane.2.interlock: 不能与自己互锁，请写另一车道 / "
+            "a lane cannot wait for itself: name another lane"
+        ),
+    ),
+    (
+        ('barrier = "gate2"', 'barrier = "gate2"\ninterlock = "in2"'),
+        (
+            "site.toml:17: lane.2.interlock: 没有名为 'in2' 且有道闸的车道，现有: in1 / "
+            "no such lane with a barrier; there are: in1"
+        ),
+    ),
     (
         ('"soulin"', '"jinyi"'),
         (
@@ -368,6 +392,51 @@ def test_a_mistake_is_told_with_its_place_and_its_remedy(write: Write, change: t
     assert mistake(write(change)) == said
 
 
+GATE1, GATE2 = (
+    (f'[[barrier]]\nname = "gate{n}"\nprofile = "board.toml"\nport = "tcp://192.168.1.3{n - 1}:502"\n\n', "")
+    for n in (1, 2)
+)
+"""Without this barrier: one that no lane has is a mistake."""
+
+
+@pytest.mark.parametrize(
+    ("gone", "change", "said"),
+    [
+        (
+            GATE1,
+            ('role = "entry"\nreader = "rsu1"\nbarrier = "gate1"', 'role = "both"\nreader = "rsu1"'),
+            (
+                "site.toml:8: lane.1.role: 双向车道须有道闸，自由流请分为入口和出口两个车道 / "
+                "wants a barrier: write free flow as two lanes, an entry and an exit"
+            ),
+        ),
+        (
+            GATE2,
+            ('barrier = "gate2"\nceiling_fen = 20000\nunresolved = "owe"', 'unresolved = "hold"'),
+            (
+                "site.toml:16: lane.2.unresolved: 自由流车道没有道闸，拦不住车，请改为 owe 或删去 / "
+                "without a barrier no car can be held: set owe, or leave this out"
+            ),
+        ),
+        (
+            GATE2,
+            ('barrier = "gate2"', 'interlock = "in1"'),
+            "site.toml:16: lane.2.interlock: 自由流车道没有道闸，不能互锁 / this lane has no barrier to interlock",
+        ),
+    ],
+)
+def test_a_mistake_in_a_lane_of_free_flow_is_told_with_its_place_and_its_remedy(
+    write: Write, gone: tuple[str, str], change: tuple[str, str], said: str
+) -> None:
+    assert mistake(write(change, gone)) == said
+
+
+@pytest.mark.parametrize(("named", "line"), [('barrier = "gate1"\n', 31), ('barrier = "gate2"\n', 36)])
+def test_a_barrier_that_no_lane_has_is_told(write: Write, named: str, line: int) -> None:
+    said = f"site.toml:{line}: barrier.{(line - 26) // 5}.name: 没有车道使用此道闸，请写入车道的 barrier 或删去 / "
+    assert mistake(write((named, ""))) == f"{said}no lane has it: name it in one, or remove it"
+
+
 def test_a_lane_is_at_work_unless_it_says_otherwise(write: Write) -> None:
     at_work = load(write()).rules.lanes
     assert not any(lane.commissioning for lane in at_work.values())
@@ -375,6 +444,65 @@ def test_a_lane_is_at_work_unless_it_says_otherwise(write: Write) -> None:
     assert [name for name, lane in trying.items() if lane.commissioning] == ["out1"]
     said = mistake(write(('role = "exit"', 'role = "exit"\ncommissioning = "yes"')))
     assert said.startswith("site.toml:15: lane.2.commissioning: ")
+
+
+FREE_FLOW = (('barrier = "gate1"\n', ""), GATE1)
+BOTH_SIDES = f"{BOARD}outside = 1\ninside = 2\n"
+
+
+def test_a_lane_without_a_barrier_is_free_flow_where_nobody_is_held(write: Write) -> None:
+    free, barred = load(write(*FREE_FLOW)).rules.lanes.values()
+    assert (free.barrier, free.inputs, free.lowers, free.unresolved) == ("", frozenset(), False, "owe")
+    assert (barred.barrier, barred.inputs, barred.lowers) == ("gate2", frozenset({"presence"}), True)
+    said = load(write(*FREE_FLOW, ('reader = "rsu1"', 'reader = "rsu1"\nunresolved = "owe"'))).rules.lanes["in1"]
+    assert said == free
+
+
+def test_a_barrier_lane_holds_a_car_in_doubt_unless_it_says_otherwise(write: Write) -> None:
+    assert load(write(('unresolved = "owe"\n', ""))).rules.lanes["out1"].unresolved == "hold"
+
+
+def test_a_lane_knows_what_is_wired_to_its_board_also_what_it_does_not_use(write: Write) -> None:
+    lanes = load(write(('"entry"', '"both"'), board=f"{BOTH_SIDES}wind = 9\n")).rules.lanes
+    assert lanes["in1"].role == "both"
+    assert sorted(lanes["in1"].inputs) == ["inside", "outside", "presence", "wind"]
+    assert [sorted(lane.loops) for lane in lanes.values()] == [["inside", "outside"], []]
+
+
+@pytest.mark.parametrize(("wired", "missing"), [("outside", "inside"), ("inside", "outside")])
+def test_one_loop_alone_does_not_tell_which_way_a_vehicle_goes(wired: str, missing: str, write: Write) -> None:
+    site = write(('"entry"', '"both"'), board=f"{BOARD}{wired} = 1\n")
+    assert mistake(site).endswith(f"outside and inside; missing: {missing}")
+
+
+def test_a_board_with_mistakes_is_told_of_once(write: Write) -> None:
+    """Whether it has the loops for both directions is not to be known then."""
+    site = write(('"entry"', '"both"'), board=BOARD.replace("open = 0", "open = -1"))
+    assert [said.split(": ")[1] for said in mistakes(site)] == ["coils.open"]
+
+
+def test_an_interlock_names_the_other_lane(write: Write) -> None:
+    lanes = load(write(('barrier = "gate2"', 'barrier = "gate2"\ninterlock = "in1"'))).rules.lanes
+    assert [lane.interlock for lane in lanes.values()] == ["", "in1"]
+
+
+def test_an_interlock_with_a_lane_of_free_flow_waits_for_nothing(write: Write) -> None:
+    said = mistake(write(*FREE_FLOW, ('barrier = "gate2"', 'barrier = "gate2"\ninterlock = "in1"')))
+    assert said.endswith("no such lane with a barrier; there are: -")
+
+
+def test_the_times_of_a_lane(write: Write) -> None:
+    times = "pass_seconds = 30\nwait_seconds = 120\nstale_days = 3"
+    lane = load(write(("again_seconds = 300", times))).rules.lanes["out1"]
+    assert (lane.pass_within, lane.wait, lane.stale, lane.again) == (30.0, 120.0, 3 * 86400.0, 600.0)
+
+
+@pytest.mark.parametrize("odd", ["interlock = 7", "interlock = ['in1']", "barrier = ['gate1']", "unresolved = []"])
+def test_what_is_no_text_is_told_of_as_that_alone(odd: str, write: Write) -> None:
+    key = odd.partition(" ")[0]
+    kept = "" if key == "barrier" else 'barrier = "gate2"\n'
+    site = write(('barrier = "gate2"\nceiling_fen = 20000\nunresolved = "owe"', f"{kept}{odd}"))
+    assert [said.split(": ")[1] for said in mistakes(site)] == [f"lane.2.{key}"]
 
 
 def test_the_name_of_a_barrier_is_no_name_for_a_reader(write: Write) -> None:

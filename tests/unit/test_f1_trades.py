@@ -23,7 +23,7 @@ from drivers.ports import (
     TagUnreadable,
 )
 from drivers.reader.options import ReaderOptions
-from drivers.reader.session import ReaderInput, ReaderSession
+from drivers.reader.session import START_AGAIN, ReaderInput, ReaderSession
 from protocols.rsu.dialect import Dialect, load
 from protocols.rsu.framing import Frame
 from protocols.rsu.messages import CHINA
@@ -167,6 +167,7 @@ def test_the_antenna_comes_up_with_its_terminal_and_radiates(name: str) -> None:
 @EVERY_DIALECT
 def test_heartbeats_keep_the_line_and_are_answered_in_yunnan_only(name: str) -> None:
     lane = Lane(load(name), let_go)
+    lane.run(START_AGAIN + 5)
     lane.wires.clear()
     lane.run(120)
     beats = [raw for direction, raw in lane.wires if direction == "<"]

@@ -11,6 +11,7 @@ from drivers.link import Connected, Disconnected, Drop, Emit, Send, Tick
 from drivers.ports import (
     Debit,
     DebitDone,
+    DebitFound,
     DebitNotSent,
     DebitProof,
     DebitUnknown,
@@ -31,6 +32,8 @@ from drivers.reader.session import (
     LOOPS,
     READ_WITHIN,
     RESULT_WITHIN,
+    START_AGAIN,
+    TOLD_KEPT,
     TORN_AFTER,
     ReaderInput,
     ReaderSession,
@@ -55,6 +58,7 @@ from protocols.rsu.messages import (
     Status,
     Stop,
     TagSeen,
+    Word,
 )
 
 BEGAN = 1000.0
@@ -386,15 +390,44 @@ def beat(bench: Bench, seconds: float) -> None:
         bench.hear(Heartbeat(0))
 
 
+def said(bench: Bench) -> list[Word]:
+    return [word for word in bench.words() if not isinstance(word, HeartbeatSeen)]
+
+
+def test_what_starts_the_search_is_said_once_more_behind_every_good_b0(dialect: Dialect) -> None:
+    bench = Bench(dialect, clock_minutes=5)
+    bench.start()
+    for _ in range(2):
+        beat(bench, START_AGAIN - 10)
+        assert said(bench) == []
+        beat(bench, 240)
+        assert kinds(said(bench)) == [Antenna]
+        bench.wait(9)
+        assert kinds(said(bench)) == [Init]
+        bench.hear(bench.status)
+        bench.wait(INIT_AGAIN)
+        assert kinds(said(bench)) == [Antenna]
+
+
+def test_a_trade_is_not_disturbed_by_what_starts_the_search(dialect: Dialect) -> None:
+    bench = Bench(dialect)
+    bench.start()
+    beat(bench, START_AGAIN - 10)
+    bench.wait(7.9)
+    bench.hear(TagSeen(TAG))
+    bench.wait(0.5)
+    assert Antenna not in kinds(said(bench))
+
+
 def test_the_clock_is_set_again_when_idle(dialect: Dialect) -> None:
     bench = Bench(dialect, clock_minutes=5)
     bench.start()
     for _ in range(3):
         beat(bench, 290)
         bench.wait(9)
-        said = [word for word in bench.words() if not isinstance(word, HeartbeatSeen)]
-        assert kinds(said) == [Init]
-        assert said[0].at == bench.instant.wall.replace(microsecond=0) - timedelta(seconds=1)
+        words = [word for word in said(bench) if not isinstance(word, Antenna)]
+        assert kinds(words) == [Init]
+        assert words[0].at == bench.instant.wall.replace(microsecond=0) - timedelta(seconds=1)
         bench.hear(bench.status)
         bench.wait(INIT_AGAIN)
         assert kinds(bench.words()) == [Antenna]
@@ -475,7 +508,7 @@ def test_noise_is_no_sign_of_life(bench: Bench) -> None:
         bench.wait(1)
         bench.take(b"\x55\xaa\xff")
     assert bench.drops
-    assert set(kinds(bench.words())) <= {Init}
+    assert set(kinds(bench.words())) <= {Init, Antenna}
 
 
 def test_down_is_told_once_also_of_an_antenna_never_reached(dialect: Dialect) -> None:
@@ -862,7 +895,7 @@ def test_a_lost_link_makes_a_purchase_unknown_before_it_is_told(bench: Bench) ->
     assert bench.events() == [bench.up, DebitDone("east", debit.intent, bench.proof)]
 
 
-def test_a_result_long_after_is_nobodys(bench: Bench) -> None:
+def test_a_result_long_after_is_found(bench: Bench) -> None:
     bench.buy()
     bench.wait(RESULT_WITHIN)
     bench.forget()
@@ -871,27 +904,126 @@ def test_a_result_long_after_is_nobodys(bench: Bench) -> None:
         bench.hear(Heartbeat(0))
     bench.words()
     bench.hear(RESULT)
-    assert bench.events() == [TagUnreadable("east", OBU, "B5 that nobody asked for", 0)]
+    assert bench.events() == [DebitFound("east", OBU, bench.proof)]
     assert kinds(bench.words()) == [GoOn]
 
 
-@pytest.mark.parametrize(
-    "stray",
-    [
-        replace(RESULT, obu_id=OTHER),
-        replace(RESULT, at=AT - timedelta(seconds=1)),
-        replace(RESULT, at=None),
-    ],
-)
-def test_a_result_that_nobody_asked_for_is_told(bench: Bench, stray: Result) -> None:
+EARLIER = replace(RESULT, at=AT - timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("stray", [replace(RESULT, obu_id=OTHER), EARLIER])
+def test_a_result_that_nobody_asked_for_is_found(bench: Bench, stray: Result) -> None:
+    found = DebitFound("east", stray.obu_id, replace(bench.proof, at=stray.at or AT))
     bench.hear(stray)
-    assert bench.events() == [TagUnreadable("east", stray.obu_id, "B5 that nobody asked for", 0)]
+    assert bench.events() == [found]
     assert [(word.obu_id, int(word.issuer, 16)) for word in bench.words()] == [(stray.obu_id, 0)]
     debit = bench.buy()  # and it is no result of this purchase either
     bench.hear(stray)
-    assert kinds(bench.events()) == [TagUnreadable]
+    assert bench.events() == []  # told once
+    assert kinds(bench.words()) == [GoOn]  # answered each time: the antenna goes on
     bench.hear(bench.result(debit))
     assert kinds(bench.events()) == [DebitDone]
+
+
+def test_a_result_without_a_time_is_nobodys_but_its_tac_is_told(bench: Bench) -> None:
+    debit = bench.buy()
+    bench.hear(*[replace(RESULT, at=None)] * 2)
+    assert bench.events() == [TagUnreadable("east", OBU, f"B5 without a time, TAC {RESULT.tac}", 0)]
+    assert kinds(bench.words()) == [GoOn] * 2
+    bench.hear(bench.result(debit))
+    assert kinds(bench.events()) == [DebitDone]
+
+
+def while_idle(bench: Bench) -> None:
+    pass
+
+
+def while_reading(bench: Bench) -> None:
+    bench.hear(TagSeen(TAG))
+
+
+def while_deciding(bench: Bench) -> None:
+    bench.read()
+
+
+def while_buying(bench: Bench) -> None:
+    bench.buy()
+
+
+def while_in_doubt(bench: Bench) -> None:
+    bench.buy()
+    bench.wait(RESULT_WITHIN)
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [while_idle, while_reading, while_deciding, while_buying, while_in_doubt],
+    ids=lambda phase: phase.__name__,
+)
+@pytest.mark.parametrize("obu", [OBU, OTHER])
+def test_a_purchase_of_an_earlier_run_is_found_in_any_phase(
+    bench: Bench, phase: Callable[[Bench], None], obu: str
+) -> None:
+    phase(bench)
+    bench.forget()
+    bench.hear(replace(EARLIER, obu_id=obu))
+    (found,) = bench.events()
+    assert found == DebitFound("east", obu, replace(bench.proof, at=EARLIER.at or AT))
+    assert kinds(bench.words()) == [GoOn]
+
+
+def test_the_next_run_finds_what_the_antenna_has_to_say_before_b0_and_after_it(bench: Bench) -> None:
+    """The daemon was killed after C6."""
+    bench.buy()
+    for before in (True, False):
+        after_the_kill = Bench(bench.dialect)
+        after_the_kill.now = bench.now + 1
+        after_the_kill.take(Connected())
+        after_the_kill.hear(*((RESULT, bench.status) if before else (bench.status, RESULT)))
+        events = after_the_kill.events()
+        assert sorted(kinds(events), key=str) == [DebitFound, ReaderUp]
+        assert DebitFound("east", OBU, bench.proof) in events
+        assert GoOn in kinds(after_the_kill.words())
+
+
+def test_what_was_found_is_told_anew_when_it_brings_more(bench: Bench) -> None:
+    bare = replace(EARLIER, tac="00000000")
+    other = replace(EARLIER, card_serial=4, terminal_serial=8)
+    for each in (bare, bare, EARLIER, bare, EARLIER, other, other):
+        bench.hear(each)
+    assert [(event.proof.tac, event.proof.card_serial) for event in bench.events()] == [
+        ("00000000", 3),
+        (RESULT.tac, 3),
+        (RESULT.tac, 4),
+    ]
+
+
+def test_a_result_that_says_less_than_was_told_is_not_told(bench: Bench) -> None:
+    bench.hear(EARLIER, replace(EARLIER, tac="00000000"))
+    assert kinds(bench.events()) == [DebitFound]
+
+
+def test_what_was_told_is_remembered_for_a_while(bench: Bench) -> None:
+    bench.hear(EARLIER)
+    beat(bench, LATE_RESULT - 10)
+    bench.wait(9.9)
+    bench.hear(EARLIER)
+    assert kinds(bench.events()) == [DebitFound]
+    bench.wait(0.1)
+    bench.hear(EARLIER)
+    assert kinds(bench.events()) == [DebitFound]
+
+
+def test_a_result_told_is_not_told_again_though_its_tag_has_paid_since(bench: Bench) -> None:
+    first = bench.buy()
+    bench.hear(bench.result(first))
+    second = bench.order(bench.read(), "i-2", AT + timedelta(seconds=4))
+    bench.take(second)
+    bench.hear(replace(bench.result(second), card_serial=4, terminal_serial=8))
+    bench.forget()
+    bench.hear(bench.result(first))
+    assert bench.events() == []
+    assert kinds(bench.words()) == [GoOn]
 
 
 def test_the_late_result_of_the_purchase_before_is_not_taken_for_this_one(bench: Bench) -> None:
@@ -925,7 +1057,9 @@ def test_what_is_remembered_of_purchases_stays_small(bench: Bench) -> None:
         bench.hear(replace(bench.result(debit), obu_id=tag.obu_id))
         bench.take(Release("east", tag.obu_id, 10))
         bench.wait(10)
+        bench.hear(*[replace(RESULT, terminal_serial=100 * number + each) for each in range(20)])  # strangers
     assert len(bench.session._late) <= LATE_RESULT / 10 + 1
+    assert len(bench.session._told) == TOLD_KEPT
     assert len(bench.session._quiet) <= 2
 
 

@@ -10,6 +10,7 @@ from drivers.ports import (
     AuthorisePsam,
     Debit,
     DebitDone,
+    DebitFound,
     DebitNotSent,
     DebitUnknown,
     DeviceEvent,
@@ -17,7 +18,6 @@ from drivers.ports import (
     PsamDone,
     PsamWanted,
     TagRead,
-    TagUnreadable,
 )
 from drivers.reader.options import ReaderOptions
 from drivers.reader.session import AUTHORISE_AGAIN, RESULT_WITHIN, ReaderInput, ReaderSession
@@ -169,6 +169,14 @@ def test_without_the_serial_of_this_purchase_there_is_nothing_to_ask_for(failed:
     assert [type(word) for word in bench.words()] == [Stop]
 
 
+def test_a_good_b5_after_one_with_an_error_needs_no_c8() -> None:
+    bench = Bench("wanji")
+    bench.buy()
+    bench.hear(Failed(TAG.obu_id, 0xB5, 1, MADE), MADE)
+    assert proof_of(bench) == (TAC, TERMINAL, 7, 0x3F, None)  # a balance behind C8 may be an old one
+    assert [type(word) for word in bench.words()] == [FetchTac, GoOn]
+
+
 def test_c8_without_an_answer_leaves_the_purchase_unknown() -> None:
     bench = Bench("wanji")
     bench.buy()
@@ -230,7 +238,23 @@ def test_a_b5_of_other_serials_is_not_taken_for_one_said_again() -> None:
     bench.buy()
     bench.hear(MADE, MADE, replace(MADE, terminal_serial=8, card_serial=0x40))
     assert len([event for event in bench.events if isinstance(event, DebitDone)]) == 1
-    assert [event.stage for event in bench.events if isinstance(event, TagUnreadable)] == ["B5 of another purchase"]
+    found = [event.proof for event in bench.events if isinstance(event, DebitFound)]
+    assert [(proof.terminal_serial, proof.card_serial) for proof in found] == [(8, 0x40)]
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (MADE, replace(MADE, tac="99999999")),  # which one is right, the lane's record must leave open
+        (replace(MADE, tac=NONE), replace(MADE, terminal_serial=8, card_serial=0x40)),
+    ],
+)
+def test_only_the_tac_that_a_result_had_not_is_added_to_it(first: Result, other: Result) -> None:
+    bench = Bench("genvict")
+    bench.buy()
+    bench.hear(first, other, other)
+    told = [event for event in bench.events if isinstance(event, DebitDone | DebitFound)]
+    assert [(type(event), event.proof.tac) for event in told] == [(DebitDone, first.tac), (DebitFound, other.tac)]
 
 
 def test_no_second_purchase_of_a_tag_leaves_in_the_same_second() -> None:
@@ -282,8 +306,20 @@ def test_a_second_error_ends_it() -> None:
 def test_the_tac_of_another_purchase_is_no_proof(other: dict[str, object]) -> None:
     bench = Bench("bcc2019")
     bench.buy()
-    bench.hear(LOST, replace(MADE, **other))  # type: ignore[arg-type]
-    assert bench.outcome() == DebitUnknown("r", "i1", "C8 found no TAC of this purchase")
+    answer = replace(MADE, **other)  # type: ignore[arg-type]
+    bench.hear(LOST, answer, answer)
+    found = "no TAC" if "tac" in other else f"TAC {TAC}, which is none"
+    assert bench.outcome() == DebitUnknown("r", "i1", f"C8 found {found} of this purchase")
+    assert not [event for event in bench.events if isinstance(event, DebitFound)]
+
+
+def test_the_tac_of_another_purchase_is_told_beside_a_result_that_had_none() -> None:
+    bench = Bench("bcc2019")
+    bench.buy()
+    bench.hear(replace(MADE, tac=NONE), *[replace(MADE, card_serial=0x3E)] * 2)
+    assert proof_of(bench) == (NONE, TERMINAL, 7, 0x3F, 9_500)
+    (found,) = [event for event in bench.events if isinstance(event, DebitFound)]
+    assert (found.proof.tac, found.proof.card_serial) == (TAC, 0x3E)
 
 
 @pytest.mark.parametrize("code", [0x10, 0x11, 0x13, 0x17])

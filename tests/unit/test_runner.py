@@ -8,9 +8,11 @@ import pytest
 
 from drivers.ports import (
     AuthorisePsam,
+    BarrierUp,
     CloseBarrier,
     Debit,
     DebitDone,
+    DebitFound,
     DebitNotSent,
     DebitProof,
     DebitUnknown,
@@ -25,9 +27,11 @@ from drivers.ports import (
 )
 from drivers.security.box import BoxDebitWanted
 from drivers.security.module import Remote
+from gateway.facts import SiteRules
 from gateway.lane.state import LaneRules
 from gateway.ledger.entries import (
     ArmDown,
+    Body,
     Booted,
     BoxDebitEnded,
     BoxDebitIntended,
@@ -38,19 +42,22 @@ from gateway.ledger.entries import (
     DeviceChanged,
     Draft,
     Entry,
-    EtcPaused,
+    EtcSwitched,
+    LaneHeld,
+    Moment,
     NotDebited,
     PassageEnded,
+    PaymentMade,
+    RefundDue,
     Refused,
     StayClosed,
     StayOpened,
 )
 from gateway.ledger.stays import Intent, Stay, Stays
-from gateway.orders import PauseEtc, ResumeEtc
+from gateway.orders import HoldOpen, LetThrough, Pay, Resolve, SwitchEtc
 from gateway.runner import Runner
-from gateway.site import SiteRules
-from protocols.obu.values import CREDIT, Card, Tag, Vehicle
-from protocols.rsu.messages import CHINA
+from protocols.china import CHINA
+from protocols.obu.values import CREDIT, STORED_VALUE, Card, Tag, Vehicle
 from tools.world import TARIFF
 
 AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
@@ -174,7 +181,7 @@ def test_nothing_is_sent_whose_group_never_becomes_durable() -> None:
     slow = Desk(inline=False, stays=inside())
     slow.runner.on(replace(ENTERING, vehicle=Vehicle("测B00001", 1, 1), card=replace(CARD, plate="")), START)
     slow.runner.on(LEAVING, START)
-    for second in (20, 30, 60):  # no outcome, no evidence, nobody came
+    for second in (20, 30, 60, 330):  # no outcome, no evidence, nobody came, nobody decided
         slow.runner.due(after(second))
     assert slow.runner.deadline is None
     orders = [type(step) for step in slow.news() if isinstance(step, DeviceOrder)]
@@ -207,6 +214,7 @@ def test_the_cores_do_not_wait_for_the_disk(slow: Desk) -> None:
 
 def test_while_the_ledger_cannot_write_nobody_is_let_through(desk: Desk) -> None:
     desk.runner.ledger_fault = "disk full"
+    assert desk.runner.ledger_fault == "disk full"
     desk.runner.on(ENTERING, START)
     assert desk.kinds() == ["Show", "Release"]
     desk.runner.ledger_fault = None
@@ -229,9 +237,15 @@ def test_orders_of_one_decision_are_one_group(slow: Desk) -> None:
 # --- the arm, and a run that ends -------------------------------------------------------------------------
 
 
-def left_by(desk: Desk) -> Desk:
-    """The next run, by what this one and those before it have written."""
-    written, stays = [step for step in desk.did if isinstance(step, Draft)], Stays()
+def desk_of(*bodies: Body, lane: str = "in1") -> Desk:
+    """A run that has written just this."""
+    at = Moment(AT, 1000.0, "before", trusted=True)
+    return Desk(did=[Draft(at, lane, body) for body in bodies])
+
+
+def left_by(desk: Desk, begin: Stays | None = None) -> Desk:
+    """The next run, by what this one and those before it have written, `begin` having been before them."""
+    written, stays = [step for step in desk.did if isinstance(step, Draft)], begin or Stays()
     for draft in written:
         stays.apply(draft)
     following = Desk(stays=stays, did=[*written])
@@ -348,7 +362,7 @@ def test_a_clock_that_is_not_trusted_debits_nobody_until_it_is_right() -> None:
 
 def test_what_was_open_is_unresolved_from_the_start(desk: Desk) -> None:
     for number, state in enumerate(("open", "unresolved", "settled", "not made")):
-        desk.stays.intents[f"i{number}"] = Intent(f"i{number}", "s1", "card", 500, 10_000, state)
+        desk.stays.intents[f"i{number}"] = Intent(f"i{number}", "s1", "card", 500, 10_000, state=state)
     desk.runner.start(BOOTED, START)
     assert desk.news() == [BOOTED, DebitUnresolved("i0", "the gateway stopped before the outcome")]
     assert desk.stays.begun() == ()
@@ -413,22 +427,161 @@ def test_an_order_of_a_platform_is_carried_out(desk: Desk) -> None:
     assert desk.kinds() == ["Alarm"]
 
 
-def test_a_pause_outlives_the_run_and_its_resumption_too() -> None:
+def test_a_pause_outlives_the_run_and_its_end_too() -> None:
+    off, on = SwitchEtc("out1", False, "city", "why"), SwitchEtc("out1", True, "city", "mended")  # noqa: FBT003  as in the order
     desk = Desk(stays=inside())
-    desk.runner.obey(PauseEtc("out1", "city", "why"), START)
-    assert [step.body for step in desk.did if isinstance(step, Draft)] == [EtcPaused("city", "why")]
-    assert [step.lane for step in desk.did if isinstance(step, Draft)] == ["out1"]
-    following = left_by(desk)
-    following.stays.open.update(inside().open)
+    desk.runner.obey(off, START)
+    written = [step for step in desk.did if isinstance(step, Draft)]
+    assert [(draft.lane, draft.body) for draft in written] == [
+        ("out1", EtcSwitched(on=False, actor="city", reason="why"))
+    ]
+    following = left_by(desk, inside())
     following.did.clear()
     following.runner.on(LEAVING, after(121))
-    assert following.kinds() == ["Show", "Release", "Refused"]
-    following.runner.obey(ResumeEtc("out1", "city", "mended"), after(150))
-    last = left_by(following)
-    last.stays.open.update(inside().open)
+    assert following.kinds() == ["Release", "Refused", "PaymentAsked", "Show"]
+    following.runner.obey(on, after(150))
+    last = left_by(following, inside())
     last.did.clear()
     last.runner.on(LEAVING, after(151))
     assert last.kinds() == ["DebitIntended", "Debit"]
+
+
+def test_a_hold_outlives_the_run_and_its_end_too(desk: Desk) -> None:
+    desk.runner.obey(HoldOpen("in1", True, "duty", "a wedding"), START)  # noqa: FBT003  as in the order
+    assert desk.kinds() == ["LaneHeld", "OpenBarrier"]
+    desk.runner.obey(HoldOpen("in1", True, "duty", "a wedding"), START)  # noqa: FBT003  as above
+    assert desk.news() == []
+    following = left_by(desk_of(LaneHeld(on=True, actor="duty", reason="a wedding")))
+    following.did.clear()
+    following.runner.on(BarrierUp("gate1"), after(121))
+    following.runner.on(InputChanged("gate1", "presence", on=False), after(121))
+    assert following.news() == [OpenBarrier("gate1"), DeviceChanged("gate1", up=True, detail="")]
+    following.runner.obey(HoldOpen("in1", False, "duty", "over"), after(122))  # noqa: FBT003  as above
+    assert following.kinds() == ["CloseBarrier", "LaneHeld"]
+
+
+# --- money from elsewhere ----------------------------------------------------------------------------------
+
+POOR = replace(LEAVING, card=replace(CARD, kind=STORED_VALUE, balance=0))
+PAY = Pay("p1", "s1", 1500, "wechat")
+PAID = PaymentMade("p1", "s1", 1500, "wechat")
+
+
+def test_a_payment_lets_out_who_waits_for_it() -> None:
+    desk = Desk(stays=inside())
+    desk.runner.on(POOR, START)
+    assert desk.kinds() == ["Release", "Refused", "PaymentAsked", "Show"]
+    desk.runner.obey(PAY, after(30))
+    paid, closed, opening, _ = desk.news()
+    assert paid == PAID
+    assert isinstance(closed, StayClosed)
+    assert (closed.reason, closed.due, closed.paid) == ("paid", 1500, 1500)
+    assert opening == OpenBarrier("gate2")
+    desk.runner.obey(PAY, after(31))
+    assert desk.news() == []
+
+
+def test_a_barrier_waits_for_the_record_of_a_payment_and_of_what_it_ends() -> None:
+    slow = Desk(inline=False, stays=inside())
+    slow.runner.on(POOR, START)
+    slow.runner.obey(PAY, after(30))
+    slow.news()
+    slow.wrote(2)  # the refusal, and the payment
+    assert "OpenBarrier" not in slow.kinds()
+    slow.wrote()
+    assert slow.kinds() == ["OpenBarrier", "Show"]
+
+
+def test_what_is_paid_during_a_debit_comes_back_in_the_group_that_settles_it() -> None:
+    slow = Desk(inline=False, stays=inside())
+    slow.runner.on(LEAVING, START)
+    slow.runner.obey(PAY, START)
+    slow.wrote(2)
+    (debit,) = (step for step in slow.did if isinstance(step, Debit))
+    slow.news()
+    proof = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, debit.at, 8500)
+    slow.runner.on(DebitDone("rsu2", debit.intent, proof), after(1))
+    assert len(slow.waiting) == 1  # one group: no kill comes between the excess and its refund
+    _, settled, closed, refund = slow.news()
+    assert isinstance(settled, DebitSettled)
+    assert isinstance(closed, StayClosed)
+    assert refund == RefundDue("s1-refund-1", "s1", 1500, "paid more than the stay cost")
+    assert slow.stays.refunds == {"s1-refund-1": refund}
+
+
+def test_a_payment_for_a_stay_that_has_ended_comes_back_in_its_own_group() -> None:
+    slow = Desk(inline=False, stays=inside())
+    slow.runner.obey(PAY, START)
+    slow.runner.on(LEAVING, START)
+    slow.news()
+    groups = len(slow.waiting)
+    slow.runner.obey(replace(PAY, payment="p2", fen=300), after(2))
+    assert slow.kinds() == ["PaymentMade", "RefundDue"]
+    assert len(slow.waiting) == groups + 1
+
+
+def test_a_debit_found_of_the_run_before_is_settled_and_what_is_too_much_comes_back() -> None:
+    """It was killed before the outcome, and the driver has paid otherwise since."""
+    desk = Desk(stays=inside())
+    desk.runner.on(LEAVING, START)
+    (debit,) = (step for step in desk.did if isinstance(step, Debit))
+    following = left_by(desk, inside())
+    following.runner.obey(replace(PAY, fen=2500), after(121))  # the third hour has begun
+    following.runner.on(LEAVING, after(122))
+    assert following.kinds()[-2:] == ["OpenBarrier", "Show"]
+    proof = DebitProof("01370004727f", 35, 63, "570bf7dc", 9, 0, debit.at, 8500)
+    following.runner.on(DebitFound("rsu2", "652bc7a4", proof), after(123))
+    assert following.kinds() == ["Alarm"]
+    following.runner.on(DebitFound("rsu2", TAG.obu_id, proof), after(123))
+    settled, refund = following.news()
+    assert isinstance(settled, DebitSettled)
+    assert (settled.intent, settled.evidence) == (debit.intent, "result")
+    assert refund == RefundDue("s1-refund-1", "s1", 1500, f"debit {debit.intent} came on top")
+    following.runner.on(DebitFound("rsu2", TAG.obu_id, proof), after(124))
+    assert following.news() == []
+
+
+def test_who_waits_in_doubt_leaves_when_a_person_has_seen_the_debit() -> None:
+    desk = Desk(stays=inside())
+    desk.runner.on(LEAVING, START)
+    (debit,) = (step for step in desk.did if isinstance(step, Debit))
+    following = left_by(desk, inside())
+    following.runner.on(LEAVING, Instant(AT, 1121.0))  # no doubt is settled by the balance of another presence
+    following.news()
+    following.runner.obey(Resolve(debit.intent, True, "duty", "on the card"), Instant(AT, 1122.0))  # noqa: FBT003  as above
+    assert following.kinds() == ["DebitSettled", "StayClosed", "OpenBarrier", "Show"]
+
+
+def test_the_next_lane_of_an_interlock_goes_on_when_the_first_arm_is_down() -> None:
+    """Of two that wait with their money paid, one arm is up at a time."""
+    locked = {"out1": replace(LANES[1], interlock="in1"), "in1": LANES[0]}
+    desk = Desk(stays=inside())
+    desk.runner = Runner(replace(RULES, lanes=locked), desk.stays, "boot", desk.submit, desk.did.append, AT)
+    desk.runner.on(POOR, START)
+    desk.runner.obey(LetThrough("in1", "duty", "why"), START)
+    desk.runner.on(InputChanged("gate1", "presence", on=False), START)
+    desk.news()
+    desk.runner.obey(PAY, after(1))
+    assert desk.news() == [PAID]
+    desk.runner.due(after(60))
+    assert desk.kinds() == ["CloseBarrier"]
+    desk.runner.on(InputChanged("gate1", "closed", on=True), after(63))
+    assert desk.kinds() == ["ArmDown", "StayClosed", "OpenBarrier", "Show"]
+
+
+def test_a_time_that_comes_for_one_lane_is_news_for_another_that_waits() -> None:
+    """The arm of the first is taken to be down when its time is over, where no switch tells."""
+    locked = {"out1": replace(LANES[1], interlock="in1"), "in1": LANES[0]}
+    desk = Desk(stays=inside())
+    desk.runner = Runner(replace(RULES, lanes=locked), desk.stays, "boot", desk.submit, desk.did.append, AT)
+    desk.runner.on(POOR, START)
+    desk.runner.obey(LetThrough("in1", "duty", "why"), START)
+    desk.runner.on(InputChanged("gate1", "presence", on=False), START)
+    desk.runner.obey(PAY, after(1))
+    desk.runner.due(after(60))
+    desk.news()
+    desk.runner.due(after(75))
+    assert desk.kinds() == ["ArmDown", "StayClosed", "OpenBarrier", "Show"]
 
 
 def test_what_a_box_waits_for_follows_its_record(slow: Desk) -> None:

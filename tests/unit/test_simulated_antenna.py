@@ -575,6 +575,29 @@ def test_a_late_result_comes_late(pc: Pc, tag: SimulatedTag) -> None:
     assert kinds(pc.words()) == [Result]
 
 
+@pytest.mark.parametrize(("outlives", "said"), [(True, [Status, Result]), (False, [Status])])
+def test_a_result_may_outlive_a_restart_of_the_pc(
+    pc: Pc,
+    tag: SimulatedTag,
+    outlives: bool,  # noqa: FBT001  a parameter of the table
+    said: list[type],
+) -> None:
+    pc.read(tag, Faults(late_result=2.0, outlives_c0=outlives))
+    pc.buy(tag)
+    pc.words()
+    pc.wait(1)
+    pc.say(Init(NOW, entry=True, tx_power=10, channel=1))
+    pc.wait(1.2)
+    words = pc.words()
+    assert kinds(words) == said
+    assert all(word.tac == tag.purchases[0].tac for word in words if isinstance(word, Result))
+    for word in pc.dialect.starting:
+        pc.say(word)
+    pc.go_on(tag)
+    pc.wait(1.2)
+    assert (TagSeen in kinds(pc.words())) is not outlives  # it has its answer and leaves the tag in peace
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "paid"), [("result-error", 0x11, 0), ("result-error-but-paid", 0x01, 500)]
 )

@@ -1,33 +1,33 @@
-"""What the entries add up to: open stays, stays just closed, intents, and passages not ended."""
+"""What the entries add up to: open stays, stays just closed, intents, and what was paid."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from gateway.ledger.entries import (
     Alarm,
-    ArmDown,
     Body,
     Booted,
     ClockStepped,
+    DebitCorrected,
     DebitIntended,
     DebitSettled,
     DebitUnresolved,
     Draft,
-    EtcPaused,
-    EtcResumed,
-    LetThroughAgain,
     Moment,
     NotDebited,
     PassageEnded,
+    PaymentMade,
+    RefundDue,
+    RefundMade,
     StayClosed,
     StayImported,
     StayOpened,
 )
-from gateway.ledger.stays import KEPT_CLOSED, Intent, Stay, Stays
-from gateway.tariff.quote import Earlier
-from protocols.rsu.messages import CHINA
+from gateway.ledger.stays import KEPT_CLOSED, Intent, Stay, Stays, serial_of
+from gateway.tariff.quote import Earlier, Paid
+from protocols.china import CHINA
 
 AT = datetime(2026, 11, 21, 12, tzinfo=CHINA)
 NOW = Moment(AT, 1000.0, "boot", trusted=True)
@@ -123,29 +123,31 @@ def by_id(found: Stays) -> dict[str, Stay]:
 @pytest.mark.parametrize("named", ["s1", "s2", "s3", "s4", "s5", "s0", "nobody's"])
 @pytest.mark.parametrize("built", ["entry by entry", "at once"])
 def test_an_entry_changes_the_stay_that_it_names_and_no_other(named: str, built: str) -> None:
-    """Also of a vehicle that came again: one of its stays is open, one is remembered, and an older one is not."""
+    """Also of a vehicle that came again: one of its stays is open, and two are remembered."""
     found = stays(opened("s0"), closed("s0"), opened("s1"), closed("s1"), opened("s2"))
     stays(opened("s3", color=0), opened("s4", "测B1"), closed("s4", "owed"), begin=found)
     stays(StayImported("s5", "测C1", 1, 1, AT.isoformat()), lane="", begin=found)
     if built == "at once":
         found = Stays(open=dict(found.open), closed=dict(found.closed))
     before = by_id(found)
-    assert sorted(before) == ["s1", "s2", "s3", "s4", "s5"]
+    assert sorted(before) == ["s0", "s1", "s2", "s3", "s4", "s5"]
 
     stays(PassageEnded(named, "passed"), intended("i1", named), settled("i1"), begin=found)
-    now = {id_: replace(stay, passed=True, paid=500) if id_ == named else stay for id_, stay in before.items()}
+    money = (("boot", Paid(AT, 500)),)
+    now = {
+        id_: replace(stay, passed=True, payments=money) if id_ == named else stay for id_, stay in before.items()
+    }
     assert by_id(found) == now
 
     inside, left = ({stay.id for stay in known.values()} for known in (found.open, found.closed))
     stays(closed(named), begin=found)
     assert {stay.id for stay in found.open.values()} == inside - {named}
-    given_way = {"s1"} if named == "s2" else set()  # a vehicle's older stay, to the one that it closes now
-    assert {stay.id for stay in found.closed.values()} == (left - given_way) | (inside & {named})
+    assert {stay.id for stay in found.closed.values()} == left | (inside & {named})
 
 
 # --- debits ------------------------------------------------------------------------------------------------
 
-INTENT = Intent("i1", "s1", "card", 500, 10_000)
+INTENT = Intent("i1", "s1", "card", 500, 10_000, "652bc7a3", AT.isoformat(), total=500, lane="in1")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +164,8 @@ INTENT = Intent("i1", "s1", "card", 500, 10_000)
 )
 def test_an_intent_and_its_outcome(outcomes: list[Body], state: str, paid: int, *, proven: bool) -> None:
     found = stays(opened(), intended(), *outcomes)
-    assert found.intents == {"i1": replace(INTENT, state=state, proven=proven)}
+    tac = "570bf7dc" if proven else ""
+    assert found.intents == {"i1": replace(INTENT, state=state, proven=proven, tac=tac)}
     decided = state in ("settled", "not made")
     assert found.undecided("s1") == (None if decided else found.intents["i1"])
     assert found.begun() == ((INTENT,) if state == "open" else ())
@@ -176,6 +179,22 @@ def test_an_intent_of_another_stay_is_no_doubt_of_this_one() -> None:
     assert found.undecided("s1") is None
     stays(settled(), begin=found)
     assert [stay.paid for stay in found.open.values()] == [0, 500]
+
+
+@pytest.mark.parametrize("built", ["entry by entry", "at once"])
+def test_of_several_debits_of_a_stay_the_first_without_an_outcome_is_its_doubt(built: str) -> None:
+    """Also where others stand between them, and of a state that was not built from entries."""
+    between = (opened("s2", "测B1"), intended("i2", "s2"))
+    found = stays(opened(), intended("i1"), *between, NotDebited("i1", ""), intended("i3"), intended("i4"))
+    if built == "at once":
+        found = Stays(open=dict(found.open), intents=dict(found.intents))
+    for doubt, outcome in (("i3", settled("i3")), ("i4", NotDebited("i4", ""))):
+        assert found.undecided("s1") == found.intents[doubt]
+        stays(DebitUnresolved(doubt, ""), begin=found)
+        assert found.undecided("s1") == found.intents[doubt]
+        stays(outcome, begin=found)
+    assert found.undecided("s1") is None
+    assert found.undecided("s2") == found.intents["i2"]
 
 
 def test_a_debit_that_is_settled_after_the_stay_ended_is_paid_on_it() -> None:
@@ -219,35 +238,6 @@ def test_the_end_of_a_stay_is_on_the_clock_of_its_own_run() -> None:
         left = stays(ClockStepped(3600.0), at=replace(NOW, boot=boot), begin=found).left(PLATE, 1)
         assert left is not None
         assert left.closed == AT + moved
-
-
-# --- passages ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reason", [opened(), closed(), LetThroughAgain("s1")])
-def test_an_opening_lasts_until_its_passage_has_ended(reason: Body) -> None:
-    found = stays(reason)
-    assert found.passing == {"in1": "s1"}
-    stays(PassageEnded("s1", "nobody came"), lane="out1", begin=found)
-    assert found.passing == {"in1": "s1"}
-    stays(PassageEnded("s1", "nobody came"), begin=found)
-    assert found.passing == {}
-
-
-@pytest.mark.parametrize("reason", [opened(), closed(), LetThroughAgain("s1")])
-@pytest.mark.parametrize("outcome", ["passed", "nobody came", "still under the arm", "the gateway stopped"])
-def test_an_arm_is_up_until_it_is_down_however_its_passage_has_ended(reason: Body, outcome: str) -> None:
-    found = stays(reason, PassageEnded("s1", outcome))
-    assert found.raised == {"in1"}
-    stays(ArmDown(), lane="out1", begin=found)
-    assert found.raised == {"in1"}
-    stays(ArmDown(), begin=found)
-    assert found.raised == set()
-
-
-def test_a_stay_that_ends_in_no_lane_opens_nothing() -> None:
-    found = stays(closed(), lane="")
-    assert (found.passing, found.raised) == ({}, set())
 
 
 # --- stays that ended before -------------------------------------------------------------------------------
@@ -414,19 +404,20 @@ def test_closed_stays_are_remembered_up_to_a_number() -> None:
     for n in range(KEPT_CLOSED + 10):
         plate = f"测A{n:05}"
         stays(opened(f"s{n}", plate), intended(f"i{n}", f"s{n}"), settled(f"i{n}"), closed(f"s{n}"), begin=found)
-    assert len(found.closed) == len(found.intents) == len(found.vehicles) == KEPT_CLOSED
+    assert len(found.closed) == len(found.intents) == KEPT_CLOSED
     assert found.left("测A00009", 1) is None
     assert found.left("测A00010", 1) is not None
     assert "i9" not in found.intents
 
 
-def test_a_vehicle_that_comes_every_day_is_remembered_once() -> None:
+def test_a_vehicle_that_comes_all_day_is_remembered_with_each_of_its_visits() -> None:
+    """Money for the visit before may come late: its platform was away."""
     found = Stays()
     for n in range(10):
         stays(opened(f"s{n}"), intended(f"i{n}", f"s{n}"), settled(f"i{n}"), closed(f"s{n}"), begin=found)
-    assert list(found.intents) == ["i9"]
-    assert len(found.closed) == 1
-    assert found.vehicles == {"s9": (PLATE, 1)}
+    assert list(found.intents) == [f"i{n}" for n in range(10)]
+    assert list(found.closed) == [f"s{n}" for n in range(10)]
+    assert found.left(PLATE, 1) == found.left_of_plate(PLATE) == known(found, "s9")
 
 
 def test_what_is_not_decided_is_never_forgotten() -> None:
@@ -443,13 +434,273 @@ def test_other_entries_change_nothing() -> None:
     assert stays(Booted("1", "c", "t"), Alarm("a", "b"), begin=stays(opened())) == found
 
 
-# --- paused lanes ------------------------------------------------------------------------------------------
+# --- money from elsewhere ----------------------------------------------------------------------------------
 
 
-def test_a_lane_is_paused_until_it_is_resumed() -> None:
-    found = stays(EtcPaused("city", "why"), lane="out1")
-    found = stays(EtcPaused("city", "why"), Booted("1", "c", "t"), lane="out2", begin=found)
-    assert found.paused == {"out1", "out2"}
-    stays(EtcResumed("city", "mended"), lane="out1", begin=found)
-    stays(EtcResumed("city", "mended"), lane="in1", begin=found)
-    assert found.paused == {"out2"}
+def paid(payment: str = "p1", stay: str = "s1", fen: int = 300) -> PaymentMade:
+    return PaymentMade(payment, stay, fen, "wechat")
+
+
+def known(found: Stays, stay: str = "s1") -> Stay:
+    """The stay with this id, which must be remembered."""
+    there = found.find(stay)
+    assert there is not None
+    return there
+
+
+def test_a_payment_is_of_its_stay_at_its_time() -> None:
+    found = stays(opened(), opened("s2", "测B1"), paid("p1"), begin=Stays())
+    stays(paid("p2", fen=200), at=replace(NOW, wall=AT + HOUR, boot="next"), begin=found)
+    assert known(found).payments == (("boot", Paid(AT, 300)), ("next", Paid(AT + HOUR, 200)))
+    assert (known(found).paid, known(found, "s2").paid) == (500, 0)
+    assert found.payments == {"p1": paid("p1"), "p2": paid("p2", fen=200)}
+
+
+def test_a_step_of_the_clock_moves_the_payments_that_its_run_saw() -> None:
+    found = stays(opened(), paid("p1"))
+    stays(paid("p2"), ClockStepped(3600.0), at=replace(NOW, boot="next"), begin=found)
+    assert [payment.at for _, payment in known(found).payments] == [AT, AT + HOUR]
+
+
+def test_money_for_a_stay_that_nobody_knows_changes_none() -> None:
+    found = stays(opened(), paid(stay="s9"), RefundDue("r1", "s9", 300, "why"))
+    assert known(found) == known(stays(opened()))
+    assert list(found.refunds) == ["r1"]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "excess"),
+    [
+        ([paid(fen=900)], 0),  # it is open: it may still cost as much
+        ([paid(fen=900), closed()], 400),
+        ([paid(fen=500), closed()], 0),
+        ([closed(reason="owed"), paid(fen=200)], 0),
+        ([closed(reason="owed"), paid(fen=501)], 1),
+        ([paid(fen=900), closed(), RefundDue("r1", "s1", 150, "")], 250),
+        ([paid(fen=900), closed(), RefundDue("r1", "s1", 400, "")], 0),
+        ([paid(fen=900), closed(), RefundDue("r1", "s1", 400, ""), RefundMade("r1", "", "")], 0),
+    ],
+)
+def test_what_is_paid_above_what_a_stay_cost_is_its_excess_until_it_is_due_as_refund(
+    bodies: list[Body], excess: int
+) -> None:
+    assert known(stays(opened(), *bodies)).excess == excess
+
+
+def test_a_refund_is_due_until_it_is_paid_out() -> None:
+    due = RefundDue("r1", "s1", 400, "why")
+    found = stays(opened(), paid(fen=900), closed(), due)
+    assert (found.refunds, known(found).refunds) == ({"r1": due}, (400,))
+    stays(RefundMade("r1", "cashier", "cash"), RefundMade("r2", "cashier", "of nothing"), begin=found)
+    assert (found.refunds, found.refunded, known(found).refunds) == ({}, {"r1"}, (400,))
+
+
+def test_the_end_of_a_stay_says_how_what_it_cost_and_where() -> None:
+    left = known(stays(opened(), closed(reason="let go"), lane="out1"))
+    assert (left.reason, left.due, left.left_by, left.lane) == ("let go", 500, "out1", "out1")
+    twice = stays(opened(), closed(), StayClosed("s1", "owed", 9900, 0, None))
+    assert (known(twice).reason, known(twice).due) == ("paid", 500)
+
+
+def test_a_debit_recorded_as_not_made_that_was_made_counts_as_paid() -> None:
+    found = stays(opened(), intended(), NotDebited("i1", "too late"))
+    assert known(found).paid == 0
+    stays(DebitCorrected("i1", {"tac": "570bf7dc"}, 9500), begin=found)
+    assert (found.intents["i1"].state, found.intents["i1"].proven, known(found).paid) == ("settled", True, 500)
+
+
+# --- what is found, and by what ----------------------------------------------------------------------------
+
+
+def test_a_plate_alone_finds_the_one_vehicle_that_has_it() -> None:
+    found = stays(opened(color=4), opened("s2", "测B1"))
+    assert found.of_plate(PLATE) == found.of(PLATE, 4)
+    assert found.of_plate("测C1") is None
+    stays(opened("s3", color=0), begin=found)
+    assert found.of_plate(PLATE) is None
+
+
+def test_a_debit_is_found_by_its_tag_and_the_second_in_its_tac() -> None:
+    later = replace(intended("i2"), at=(AT + timedelta(seconds=1)).isoformat())
+    found = stays(opened(), intended("i1"), NotDebited("i1", ""), later, replace(intended("i3"), obu_id="5a000001"))
+    assert found.intent_of("652bc7a3", AT) == found.intents["i1"]
+    assert found.intent_of("652bc7a3", (AT + timedelta(seconds=1)).astimezone(UTC)) == found.intents["i2"]
+    assert found.intent_of("5a000001", AT) == found.intents["i3"]
+    assert found.intent_of("5a000001", AT + timedelta(seconds=1)) is None
+    assert found.intent_of("652bc7a4", AT) is None
+
+
+def test_of_two_debits_in_one_second_the_one_without_outcome_is_found() -> None:
+    """One lane could not send its order; another lane debits the tag in the same second."""
+    found = stays(opened(), intended("i1"), NotDebited("i1", "too late"), intended("i2"))
+    assert found.intent_of("652bc7a3", AT) == found.intents["i2"]
+
+
+@pytest.mark.parametrize(("quote", "total"), [(None, 500), ({"total": 800}, 800), ({"total": "800"}, 500)])
+def test_a_debit_knows_what_the_stay_cost_by_its_quote(quote: object, total: int) -> None:
+    assert stays(opened(), replace(intended(), quote=quote)).intents["i1"].total == total
+
+
+def test_a_credit_card_counts_down_in_32_bits() -> None:
+    assert replace(INTENT, balance_before=100).balance_after == 2**32 - 400
+    assert INTENT.balance_after == 9500
+
+
+def test_the_newest_serial_of_each_terminal_is_known() -> None:
+    def proof(terminal: object, serial: object) -> object:
+        return {"terminal": terminal, "terminal_serial": serial, "tac": "570bf7dc"}
+
+    found = stays(opened(), *(intended(f"i{n}") for n in range(6)))
+    told: list[object] = [proof("a", 7), proof("b", 1), proof("a", 9), proof("a", 8), {"tac": "00000001"}, None]
+    stays(*(settled(f"i{n}", said) for n, said in enumerate(told)), begin=found)
+    assert found.serials == {"a": 9, "b": 1}
+
+
+@pytest.mark.parametrize(
+    ("proof", "serial"),
+    [
+        ({"terminal": "a", "terminal_serial": 7, "tac": "x"}, ("a", 7)),
+        ({"terminal": "a"}, None),
+        ({"terminal": "a", "terminal_serial": "7"}, None),
+        ({"actor": "x", "reason": "y"}, None),
+        (None, None),
+    ],
+)
+def test_only_the_proof_of_an_antenna_has_a_serial(proof: object, serial: tuple[str, int] | None) -> None:
+    assert serial_of(proof) == serial
+
+
+# --- what is kept ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stays that have ended are remembered."""
+    monkeypatch.setattr("gateway.ledger.stays.KEPT_CLOSED", 2)
+
+
+def others(found: Stays, *, times: int = 3) -> Stays:
+    """Other vehicles come and go, so that it is the turn of the stay before to be forgotten."""
+    for n in range(times):
+        stays(opened(f"n{n}", f"测N{n:05}"), closed(f"n{n}"), begin=found)
+    return found
+
+
+@pytest.mark.usefixtures("few")
+def test_a_stay_is_kept_while_a_debit_of_it_has_no_outcome() -> None:
+    found = others(stays(opened(), intended(), DebitUnresolved("i1", ""), closed(reason="superseded")))
+    assert (known(found).reason, known(found).paid) == ("superseded", 0)
+    stays(settled(), begin=found)
+    assert (known(found).paid, known(found, "n2").paid) == (500, 0)
+
+
+@pytest.mark.usefixtures("few")
+def test_a_stay_is_kept_while_it_is_owed() -> None:
+    found = others(stays(opened(), closed(reason="owed"), paid(fen=499)))
+    stays(paid("p2", fen=2), begin=found)
+    others(found)  # what is too much is not yet due as a refund
+    stays(RefundDue("r1", "s1", 1, ""), PassageEnded("s1", "passed"), begin=found)
+    assert (known(found).paid, known(found).excess, known(found).refunds) == (501, 0, (1,))
+
+
+@pytest.mark.usefixtures("few")
+def test_a_stay_that_was_kept_is_forgotten_when_its_money_has_come() -> None:
+    found = others(stays(opened(), intended(), DebitUnresolved("i1", ""), closed(reason="owed")))
+    stays(settled(), begin=found)
+    others(found)
+    assert (found.find("s1"), found.intents) == (None, {})
+
+
+@pytest.mark.usefixtures("few")
+def test_stays_that_were_kept_do_not_add_up_when_their_money_has_come() -> None:
+    found = Stays()
+    for n in range(10):
+        stays(opened(f"s{n}", f"测S{n:05}"), closed(f"s{n}", "owed"), begin=found)
+    others(found, times=20)
+    for n in range(10):
+        stays(paid(f"p{n}", f"s{n}", 500), begin=found)
+    others(found, times=20)
+    assert list(found.closed) == ["n18", "n19"]
+    assert (found.payments, found.left("测S00000", 1)) == ({}, None)
+
+
+@pytest.mark.usefixtures("few")
+def test_the_newest_visit_is_the_one_that_is_found_whatever_is_kept_of_those_before() -> None:
+    """Also when it is forgotten before them."""
+    found = stays(opened(), closed(reason="owed"), opened("s2"), closed("s2"), opened("n", "测N1"), closed("n"))
+    stays(opened("m", "测M1"), closed("m"), begin=found)
+    assert list(found.closed) == ["s1", "m"]
+    assert (found.left(PLATE, 1), found.left_of_plate(PLATE)) == (None, None)
+    stays(paid(fen=500), begin=found)
+    others(found)
+    assert found.find("s1") is None
+    found = stays(opened(), closed(reason="owed"), opened("n", "测N1"), closed("n"), opened("s2"), closed("s2"))
+    assert list(found.closed) == ["n", "s2", "s1"]
+    assert found.left(PLATE, 1) == found.left_of_plate(PLATE) == known(found, "s2")
+
+
+def test_a_plate_alone_finds_the_vehicle_with_it_that_left_last() -> None:
+    found = stays(
+        opened(color=4), closed(), opened("s2", color=0), closed("s2"), opened("s3", "测B1"), closed("s3")
+    )
+    assert found.left_of_plate(PLATE) == known(found, "s2")
+    stays(opened("s4", color=4), closed("s4"), begin=found)
+    assert found.left_of_plate(PLATE) == known(found, "s4")
+    assert found.left_of_plate("测C1") is None
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [paid(fen=500), closed()],
+        [closed(reason="owed"), paid(fen=500)],
+        [intended(), settled(), closed()],
+        [intended(), NotDebited("i1", ""), paid(fen=500), closed()],
+        [closed(reason="let go")],
+        [paid(fen=600), closed(), RefundDue("r1", "s1", 100, ""), RefundMade("r1", "", "")],
+    ],
+)
+@pytest.mark.parametrize("built", ["entry by entry", "at once"])
+@pytest.mark.usefixtures("few")
+def test_a_stay_whose_money_is_all_there_is_forgotten_with_all_that_belongs_to_it(
+    bodies: list[Body], built: str
+) -> None:
+    found = stays(opened(), *bodies)
+    if built == "at once":
+        found = Stays(closed=dict(found.closed), intents=dict(found.intents), payments=dict(found.payments))
+    others(found)
+    assert (found.find("s1"), found.left(PLATE, 1), found.intents, found.payments) == (None, None, {}, {})
+    assert (found.refunds, found.refunded) == ({}, set())
+
+
+@pytest.mark.usefixtures("few")
+def test_a_refund_that_is_paid_out_after_all_else_is_forgotten_is_forgotten_too() -> None:
+    found = others(stays(opened(), paid(fen=600), closed(), RefundDue("r1", "s1", 100, "")))
+    assert (found.find("s1"), list(found.refunds)) == (None, ["r1"])
+    stays(RefundMade("r1", "", ""), begin=found)
+    assert (found.refunds, found.refunded) == ({}, set())
+
+
+@pytest.mark.usefixtures("few")
+def test_debits_of_other_stays_are_not_forgotten_with_one() -> None:
+    other = stays(opened("s2", "测B1"), intended("i2", "s2"), DebitUnresolved("i2", ""))
+    own = (opened(), intended(), NotDebited("i1", ""), intended("i3"), settled("i3"), closed())
+    found = others(stays(*own, begin=other))
+    assert list(found.intents) == ["i2"]
+    assert found.undecided("s2") == found.intents["i2"]
+
+
+@pytest.mark.usefixtures("few")
+def test_payments_of_other_stays_are_not_forgotten_with_one() -> None:
+    found = stays(opened("s2", "测B1"), paid("p2", "s2"), opened(), paid("p1", fen=500), closed())
+    assert others(found).payments == {"p2": paid("p2", "s2")}
+
+
+def test_entries_applied_from_scratch_give_the_same_state() -> None:
+    told = [opened(), paid(), intended(), DebitUnresolved("i1", ""), closed(reason="owed"), opened("s2"), settled()]
+    assert stays(*told) == stays(*told)
+
+
+def test_what_was_paid_too_much_does_not_count_of_a_shared_cap() -> None:
+    found = stays(opened(), StayClosed("s1", "paid", 500, 900, {"free": False}))
+    assert [stay.fen for stay in earlier(found, 1)] == [500]

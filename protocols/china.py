@@ -1,0 +1,6 @@
+"""The one civil time of China, which has known no summer time since 1991: all that is read and priced is in it."""
+
+from datetime import timedelta, timezone
+
+CHINA = timezone(timedelta(hours=8), "CST")
+"""BCD times on every wire are in it (rsu-protocol 0), and so are the times of a price notice."""
