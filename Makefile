@@ -1,6 +1,6 @@
 # Two commands: `make demo` shows a lot that runs, `make test` proves it. Both set up all they need.
 .DELETE_ON_ERROR:
-.PHONY: docs demo picture test proof bench lint cov setup clean help
+.PHONY: docs demo picture test proof soak bench lint cov setup clean help
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -47,12 +47,16 @@ test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; un
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
 	$(PYTEST) -n 2 -m proof
 
-bench: $(VENV)/.test   ## how fast a captured frame is read and a stay is priced, as ratios; fails if too slow
+soak: $(VENV)/.test    ## years of a lot on virtual time, all faults on: SEEDS=100 weeks (3 if not told), FIRST_SEED=1
+	@$(BIN)/python -m tools.soak --seeds $(or $(SEEDS),3) --first $(or $(FIRST_SEED),1)
+
+bench: $(VENV)/.test   ## how fast a frame is read, a stay priced, a debit decided, as ratios; fails if too slow
 	@$(BIN)/python -m tools.bench
 
-cov: $(VENV)/.test     ## branch coverage of the protocols, the sessions and the cores: at least 95 %
+cov: $(VENV)/.test     ## branch coverage: lane and site cores 100 %, protocols, sessions and the other cores at least 95 %
 	$(PYTEST) -n 4 --dist worksteal -m 'not proof' --cov --cov-report=
 	$(BIN)/coverage report --include='protocols/*,drivers/*/session.py,gateway/lane/*,gateway/site.py,gateway/tariff/*,gateway/runner.py,gateway/uplink/sync.py,gateway/ledger/stays.py' --fail-under=95 --skip-covered --show-missing
+	$(BIN)/coverage report --include='gateway/lane/*,gateway/site.py,gateway/facts.py,gateway/audit.py,gateway/runner.py' --fail-under=100 --show-missing
 
 clean:           ## everything that the other targets made
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf $(VENV) .demo .bench-* .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
