@@ -38,7 +38,7 @@ LIMITS = {
     "从杆下到 `beyond`": passage.BEYOND_WITHIN,
     "等缴费或人工": RULES.wait,
     "读签中断": session.READ_WITHIN,
-    "新连接后再发一次 C0 和开机指令": session.START_AGAIN,
+    "B0 正常后再发一次开机指令": session.START_AGAIN,
     "等 B5": session.RESULT_WITHIN,
     "说过的 B5 再说不算新的": session.LATE_RESULT,
     "结果不明等标签": RULES.presence,
