@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from drivers.ports import (
     AuthorisePsam,
+    CloseBarrier,
     DeviceEvent,
     InputChanged,
     OpenBarrier,
@@ -192,6 +193,8 @@ class Site:
                 return wanted
             case OpenBarrier(), _:
                 return False
+            case CloseBarrier(), Lane(occupied=occupied, held=held):
+                return occupied is False and not held  # it was, when it was ordered (law 6)
             case _:
                 return True
 

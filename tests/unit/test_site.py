@@ -379,6 +379,19 @@ def test_an_arm_that_a_person_holds_is_raised_while_that_is_so() -> None:
     assert not desk.site.released("in1", raising)
 
 
+def test_an_arm_is_lowered_only_if_nobody_has_come_under_it_while_the_order_was_written() -> None:
+    desk = Desk()
+    desk.on(InputChanged("gate1", "presence", on=False))
+    (_, _), (_, lowering) = desk.obey(CloseArm("in1", "duty", "why"))
+    assert isinstance(lowering, Do)
+    assert desk.site.released("in1", lowering)
+    desk.on(InputChanged("gate1", "presence", on=True))
+    assert not desk.site.released("in1", lowering)
+    desk.on(InputChanged("gate1", "presence", on=False))
+    desk.on(InputChanged("gate2", "fire", on=True))
+    assert not desk.site.released("in1", lowering)
+
+
 # --- payments ----------------------------------------------------------------------------------------------
 
 PAY = Pay("p1", "s1", 1500, "wechat")
