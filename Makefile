@@ -41,7 +41,7 @@ lint: $(VENV)/.test    ## formatter, linter, types, the floors
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs; under five minutes on two cores
+test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs
 	$(PYTEST) -n 4 --dist worksteal -m 'not proof'
 
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
