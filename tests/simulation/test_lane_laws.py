@@ -138,6 +138,7 @@ class Laws:
                 self.presence[device] = on
             case InputChanged(device, "closed", on=True):
                 self.up.discard(device)
+                self.raised.discard(device)
             case BarrierDown(device):
                 self.presence[device] = None
 
@@ -171,8 +172,8 @@ class Laws:
     def on_written(self, drafts: Sequence[Draft]) -> None:
         for draft in drafts:
             match draft.body:
-                case Alarm("close refused"):
-                    self.raised.add(RULES.lanes[draft.lane].barrier)
+                case Alarm("close refused"):  # a driver may refuse for an arm that never rose
+                    self.raised |= {RULES.lanes[draft.lane].barrier} & self.up
 
     def on_restart(self) -> None:
         """An order to close may be lost with its run: a new one sees to every arm that was not seen down."""
@@ -271,8 +272,8 @@ class World:
         floor = max(walls, default=BEGIN)
         self.runner = Runner(RULES, stays, f"b{self.boots}", self.submit, self.send, floor)
         self.runner.start(Booted("1", "", ""), self.now())
-        for lane in LANES:  # a board tells its inputs as soon as it is there
-            self.plan(0.1, InputChanged(lane.barrier, "closed", on=lane.barrier not in self.laws.up))
+        for lane in LANES:  # a board tells its switch no later than any of its loops
+            self.hear(InputChanged(lane.barrier, "closed", on=lane.barrier not in self.laws.up))
 
     def submit(self, drafts: Sequence[Draft], done: Done) -> None:
         self.laws.on_written(drafts)
