@@ -18,7 +18,7 @@ from gateway.facts import SiteRules, gather, intent_named
 from gateway.lane import core, debit
 from gateway.lane.checks import IN_DOUBT
 from gateway.lane.core import Event, Reconsider
-from gateway.lane.state import Action, Do, Facts, Lane, Passing, Record, Situation, Waiting
+from gateway.lane.state import Action, Do, Lane, Passing, Record, Situation, Waiting
 from gateway.ledger.entries import (
     Alarm,
     AuthorisationEnded,
@@ -200,13 +200,12 @@ class Site:
 
     def _paid(self, order: Pay, now: Moment) -> Actions:
         """Money came by another channel. What is too much becomes a refund when the stay ends, or at once."""
+        detail = f"{order.payment}: {order.fen} fen by {order.channel} for {order.stay}"
         if told := self.stays.payments.get(order.payment):
             same = (told.stay, told.fen, told.channel) == (order.stay, order.fen, order.channel)
-            detail = f"{order.payment}: {order.fen} fen by {order.channel} for {order.stay}"
             other = Alarm("payment told again with other terms", detail)
             return [] if same else self._unless_told(f"again {order.payment}", other, now)
         if self.stays.find(order.stay) is None:
-            detail = f"{order.payment}: {order.fen} fen by {order.channel} for {order.stay}"
             return self._unless_told(order.payment, Alarm("payment for a stay that is not known", detail), now)
         return [("", Record(PaymentMade(order.payment, order.stay, order.fen, order.channel)))]
 
@@ -215,13 +214,9 @@ class Site:
         if intent is None or intent.state != "unresolved":
             detail = f"{order.intent} is {intent.state if intent else 'not known'}: {order.actor}"
             return self._unless_told(order.intent, Alarm("nothing to resolve", detail), now)
-        busy = next((name for name, lane in self.lanes.items() if debit.under_way(lane, order.intent)), None)
-        if busy:
-            return self._step(busy, order, now)
-        name = next(iter(self.lanes))
-        facts = Facts("", intent=intent)
-        _, actions = debit.resolved(Situation(self.rules.lanes[name], Lane(), facts, now), order)
-        return [("", action) for action in actions]
+        # A lane that is not configured any more has nothing under way: any other may say what is to be written.
+        name = intent.lane if intent.lane in self.lanes else next(iter(self.lanes))
+        return [(intent.lane, action) for _, action in self._step(name, order, now)]
 
     def _noted(self, order: Refunded | ListCard | GrantPermit | WithdrawPermit, now: Moment) -> Actions:
         match order:

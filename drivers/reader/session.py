@@ -264,9 +264,7 @@ class ReaderSession:
             self._init(now)
         elif self._start_at is not None and now.mono >= self._start_at:
             self._start_at = None
-            if not self._psams.waiting:
-                for word in self.dialect.starting:
-                    self._start(word)
+            self._authorise((), self._start)
 
     def _drop(self, reason: str, now: Instant) -> None:
         """Ask for the link to be made anew, once: `Disconnected` follows."""

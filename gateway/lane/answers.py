@@ -111,7 +111,7 @@ def ask(s: Situation, stay: Stay, quote: Quote, instead: Refusal | None = None) 
 
 
 def priced(s: Situation) -> bool:
-    """Whether a price means anything: known times, and a stay that is not too old to be believed (laws 10, 11)."""
+    """Whether a price means anything: known times, and a stay that is not too old to be believed (law 10)."""
     stay = s.facts.stay
     return bool(stay and stay.trusted and s.now.trusted and not stale(s, stay))
 

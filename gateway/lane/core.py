@@ -175,9 +175,7 @@ def _due(s: Situation) -> Step:
         case Waiting(until=until) as waiting if s.now.mono >= until:
             lane, ended = abandon(s, waiting, "nobody decided")
             return replace(lane, called=True), ended
-        case Waiting():
-            return _watched_due(s)
-        case Idle():
+        case Waiting() | Idle():
             return _watched_due(s)
         case _:
             return passage.due(s.rules, s.lane, s.now.mono)

@@ -55,8 +55,8 @@ def lost(lane: Lane) -> Lane:
 def watched(rules: LaneRules, lane: Lane, now: float) -> Lane:
     """The same lane with its eye on who stands before the arm, while nothing else is under way."""
     idle = isinstance(lane.phase, Idle)
-    if idle:
-        lane = replace(lane, direction=_way(lane.loops))
+    if idle and (direction := _way(lane.loops)) != lane.direction:
+        lane = replace(lane, direction=direction)
     nameless = isinstance(lane.phase, Waiting) and lane.phase.stay is None
     told = rules.role != "both" or lane.direction is not None
     known = told and not lane.sight.dealt and sure(lane.sight, rules.plate_reads) is not None

@@ -66,7 +66,10 @@ class DeviceChanged(Body):
 
 @dataclass(frozen=True, slots=True)
 class StayOpened(Body):
-    """A vehicle is let in; by its plate alone where `obu_id` and `card` are empty."""
+    """A vehicle is let in; by its plate alone where `obu_id` and `card` are empty.
+
+    Colour 255 and class 0 were read by nobody.
+    """
 
     KIND: ClassVar[str] = "stay.opened"
     stay: str

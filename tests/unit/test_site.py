@@ -564,7 +564,7 @@ def test_a_person_ends_the_doubt_of_one_who_waits_in_it() -> None:
     desk = doubting()
     desk.due(after(60))
     settled = DebitSettled("b-1", "person", {"actor": "duty", "reason": "seen on the card"}, None)
-    assert desk.obey(MADE, after(61)) == [("", Record(settled))]
+    assert desk.obey(MADE, after(61)) == [("out2", Record(settled))]
     assert kinds(desk.told_who_waits(after(61))) == ["stay.closed"]
 
 
