@@ -5,6 +5,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+# Tests and demo start many processes: where the environment forbids it, each would compile all of us anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:            ## this text
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -44,8 +46,9 @@ lint: $(VENV)/.test    ## formatter, linter, types, the floors
 test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs
 	$(PYTEST) -n 4 --dist worksteal -m 'not proof'
 
-proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs
-	$(PYTEST) -n 2 -m proof
+proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs, five times the examples
+	$(PYTEST) -n 2 --dist worksteal -m proof
+	$(PYTEST) -n 2 --dist worksteal -m 'not proof' --hypothesis-profile proof tests/property
 
 soak: $(VENV)/.test    ## years of a lot on virtual time, all faults on: SEEDS=100 weeks (3 if not told), FIRST_SEED=1
 	@$(BIN)/python -m tools.soak --seeds $(or $(SEEDS),3) --first $(or $(FIRST_SEED),1)

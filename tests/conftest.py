@@ -14,6 +14,7 @@ from tools.shipped import CONFIG
 settings.register_profile(
     "etclane", deadline=None, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("proof", settings.get_profile("etclane"), max_examples=500)
 settings.load_profile("etclane")
 
 MakeSite = Callable[[Path, Sequence[Mapping[str, str]]], Path]

@@ -30,7 +30,8 @@ from protocols.obu import files
 from protocols.rsu.dialect import load, names
 from tools.oracle import declare, values
 
-WITHOUT_DEADLINE = settings(deadline=None, max_examples=60)
+A_FEW = settings(max_examples=settings().max_examples // 3)
+"""Of each of some two hundred tables."""
 
 MESSAGES = {table for name in names() for table in load(name).tables}
 FILES = {
@@ -118,7 +119,7 @@ def test_nearly_all_messages_are_compared() -> None:
 
 
 @pytest.mark.parametrize("table", of_one_size(), ids=lambda table: f"{table.__module__}.{table.__name__}")
-@WITHOUT_DEADLINE
+@A_FEW
 @given(data=st.data())
 def test_any_bytes_of_the_right_size_are_the_same_to_both(table: type[Record], data: st.DataObject) -> None:
     size = table.size()
@@ -130,7 +131,7 @@ def test_any_bytes_of_the_right_size_are_the_same_to_both(table: type[Record], d
 
 
 @pytest.mark.parametrize("table", VARYING, ids=lambda table: f"{table.__module__}.{table.__name__}")
-@WITHOUT_DEADLINE
+@A_FEW
 @given(raw=st.binary(max_size=80) | SMALL)
 def test_any_bytes_are_the_same_to_both_or_refused_by_both(table: type[Record], raw: bytes) -> None:
     declaration = whole(table)

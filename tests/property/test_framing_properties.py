@@ -18,8 +18,6 @@ from hypothesis import strategies as st
 
 from protocols.rsu.framing import F1, F1_SINGLE, F2, F3, LIMIT, F1Framer, Frame, Framer, Framing, Noise, bcc
 
-WITHOUT_DEADLINE = settings(deadline=None)
-
 ALL = pytest.mark.parametrize("framing", [F1, F1_SINGLE, F2, F3], ids=["F1", "F1 with one mark", "F2", "F3"])
 
 # Bytes that framings care about come more often than others.
@@ -91,7 +89,6 @@ CUTS = st.lists(st.integers(0, 1 << 16), max_size=8)
 
 
 @ALL
-@WITHOUT_DEADLINE
 @given(st.lists(st.tuples(SEQUENCES, DATA), max_size=6), CUTS)
 def test_frames_are_found_however_they_are_split(
     framing: Framing, said: list[tuple[int, bytes]], cuts: list[int]
@@ -104,7 +101,6 @@ def test_frames_are_found_however_they_are_split(
 
 
 @ALL
-@WITHOUT_DEADLINE
 @given(st.data(), CUTS)
 def test_any_stream_is_cut_alike_however_it_is_split(
     framing: Framing, data: st.DataObject, cuts: list[int]
@@ -116,7 +112,6 @@ def test_any_stream_is_cut_alike_however_it_is_split(
 
 
 @ALL
-@WITHOUT_DEADLINE
 @given(st.data(), CUTS)
 def test_every_byte_is_given_once_and_in_its_place(framing: Framing, data: st.DataObject, cuts: list[int]) -> None:
     stream = data.draw(streams(framing))
@@ -135,7 +130,6 @@ def test_every_byte_is_given_once_and_in_its_place(framing: Framing, data: st.Da
 
 
 @ALL
-@WITHOUT_DEADLINE
 @given(st.data(), st.integers(0, 1000), SEQUENCES, DATA)
 def test_frame_is_found_after_any_stream_given_up(
     framing: Framing, data: st.DataObject, at: int, sequence: int, content: bytes
@@ -148,7 +142,6 @@ def test_frame_is_found_after_any_stream_given_up(
     assert meanings(framer.feed(framing.encode(sequence, content))) == [(sent(framing, sequence), content)]
 
 
-@WITHOUT_DEADLINE
 @given(SEQUENCES, DATA)
 def test_f1_has_no_mark_inside(sequence: int, data: bytes) -> None:
     raw = F1.encode(sequence, data)
@@ -162,7 +155,7 @@ LEN = {"F2": range(4, 8), "F3": range(2, 4)}
 """The bytes of LEN."""
 
 SHORT = st.lists(TELLING | st.binary(max_size=8), max_size=4).map(b"".join)
-EVERY_BIT = settings(deadline=None, max_examples=40)
+EVERY_BIT = settings(max_examples=settings().max_examples * 2 // 5)
 
 
 @pytest.mark.parametrize("framing", [F2, F3], ids=["F2", "F3"])

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.notice.mistakes import TariffError
@@ -26,7 +26,6 @@ from tools.tariff_oracle import CHINA, Version, answer
 Document = dict[str, Any]
 
 MINUTE = timedelta(minutes=1)
-hundreds = settings(max_examples=200)
 
 any_case = st.integers(0, 2**64).map(lambda seed: next(cases(seed, 1)))
 seconds_in_a_minute = st.integers(0, 59)
@@ -49,7 +48,7 @@ def agree(seed: int, count: int) -> None:
         assert told == (want.row, want.before, want.taken, want.total, want.free), f"{case}\n{got}"
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))
 def test_the_engine_and_the_slow_oracle_agree(seed: int) -> None:
     agree(seed, 100)
 
@@ -60,7 +59,6 @@ def test_the_engine_and_the_slow_oracle_agree_on_a_hundred_thousand_stays(seed: 
     agree(seed, 5000)
 
 
-@hundreds
 @given(any_case)
 def test_a_quote_adds_up_and_is_never_negative(case: Case) -> None:
     answered = priced(case)
@@ -101,7 +99,6 @@ def cuts_by_cycle(answered: Quote) -> dict[tuple[int, str], int]:
     return found
 
 
-@hundreds
 @given(any_case, st.integers(0, 40))
 def test_no_cycle_costs_more_than_its_cap(case: Case, cap_yuan: int) -> None:
     def cap(document: Document) -> None:
@@ -120,7 +117,6 @@ def test_no_cycle_costs_more_than_its_cap(case: Case, cap_yuan: int) -> None:
     assert all(0 <= fen <= cap_yuan * 100 for fen in sums.values())
 
 
-@hundreds
 @given(any_case, st.integers(0, 20))
 def test_no_part_costs_more_than_the_cap_of_its_period(case: Case, cap_yuan: int) -> None:
     def cap(document: Document) -> None:
@@ -145,7 +141,6 @@ def moved(at: datetime, **parts: int) -> datetime:
     return at.replace(**parts)
 
 
-@hundreds
 @given(any_case, parts_of_a_second, parts_of_a_second)
 def test_parts_of_a_second_never_change_a_total(case: Case, first: int, last: int) -> None:
     parked = case.question.parked
@@ -158,7 +153,6 @@ def test_parts_of_a_second_never_change_a_total(case: Case, first: int, last: in
     assert quote(case.tariff, Parked(entry, exit_), context).total == priced(case).total
 
 
-@hundreds
 @given(any_case, seconds_in_a_minute, seconds_in_a_minute)
 def test_where_minutes_count_seconds_never_change_a_total(case: Case, first: int, last: int) -> None:
     whole = rewritten(case, lambda document: document.update(clock="minutes"))
@@ -168,7 +162,6 @@ def test_where_minutes_count_seconds_never_change_a_total(case: Case, first: int
     assert quote(whole.tariff, Parked(entry, exit_), whole.context()).total == priced(whole).total
 
 
-@hundreds
 @given(any_case)
 def test_the_same_question_gets_the_same_quote_and_json_keeps_it(case: Case) -> None:
     answered = priced(case)
@@ -179,7 +172,6 @@ def test_the_same_question_gets_the_same_quote_and_json_keeps_it(case: Case) -> 
 offsets = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 
 
-@hundreds
 @given(any_case, offsets, offsets)
 def test_the_same_moments_cost_the_same_at_any_offset(case: Case, one: timezone, other: timezone) -> None:
     parked = case.question.parked
@@ -265,7 +257,6 @@ def damaged(document: Document, damages: list[tuple[int, object]], random: Rando
 any_damages = st.lists(st.tuples(st.integers(0, 4), toml_values), min_size=1, max_size=3)
 
 
-@hundreds
 @given(any_case, any_damages, st.integers(0, 2**32))
 def test_any_damaged_notice_gives_a_tariff_that_prices_or_the_error_of_this_room(
     case: Case, damages: list[tuple[int, object]], seed: int
@@ -298,7 +289,6 @@ def made_steady(document: Document) -> None:
         discount.pop("on_top", None)
 
 
-@hundreds
 @given(any_case, st.integers(0, 3 * 24 * 60), st.integers(0, 60 * 60))
 def test_a_longer_stay_never_costs_less(case: Case, minutes: int, more: int) -> None:
     steady = rewritten(case, made_steady).tariff
