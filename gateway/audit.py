@@ -4,6 +4,7 @@ They are written in the same transaction as what they follow from, so that no ki
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from gateway.ledger.entries import (
     Alarm,
@@ -21,14 +22,18 @@ from gateway.ledger.stays import Stays, serial_of
 def audited(stays: Stays, drafts: Sequence[Draft]) -> list[Draft]:
     """Take these entries into what is known; give them back with what follows from each."""
     written: list[Draft] = []
+
+    def take(draft: Draft) -> None:
+        written.append(draft)
+        stays.apply(draft)
+
     for draft in drafts:
         alarms = list(_serial_alarms(stays, draft.body))
-        for body in (draft.body, *alarms):
-            written.append(Draft(draft.at, draft.lane, body))
-            stays.apply(written[-1])
+        take(draft)
+        for alarm in alarms:
+            take(replace(draft, body=alarm))
         if refund := _refund(stays, draft.body):
-            written.append(Draft(draft.at, draft.lane, refund))
-            stays.apply(written[-1])
+            take(replace(draft, body=refund))
     return written
 
 

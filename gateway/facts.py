@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from drivers.ports import DebitDone, DebitFound, DebitNotSent, DebitUnknown, TagRead
 from drivers.security.module import SecurityModule
@@ -23,29 +24,53 @@ SMALL_CAR = 1
 
 @dataclass(frozen=True, slots=True)
 class SiteRules:
-    """The site as configured: its lanes by name, its tariff, and who has the keys for which device."""
+    """The site as configured: its lanes by name, its tariff, and who has the keys for which device.
+
+    `interlocked` names, by lane, those whose arms must be down before its own is raised.
+    """
 
     lanes: Mapping[str, LaneRules]
     tariff: Tariff
     security: Mapping[str, SecurityModule] = field(default_factory=dict)
+    interlocked: Mapping[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+    _lane_of: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Found once: every event asks for its lane and for the arms beside it.
+        pairs = [(lane.name, lane.interlock) for lane in self.lanes.values()]
+        beside = {name: {b if a == name else a for a, b in pairs if name in (a, b)} for name in self.lanes}
+        here = {name: frozenset(others & self.lanes.keys()) for name, others in beside.items()}
+        object.__setattr__(self, "interlocked", here)
+        lane_of = {device: name for name, lane in self.lanes.items() for device in lane.devices}
+        object.__setattr__(self, "_lane_of", lane_of)
 
     def lane_of(self, device: str) -> str | None:
         """The lane that this reader, barrier or camera stands in."""
-        return next((name for name, lane in self.lanes.items() if device in lane.devices), None)
+        return self._lane_of.get(device)
 
 
 def gather(
-    rules: SiteRules, stays: Stays, lanes: Mapping[str, Lane], name: str, event: Event, *, now: Moment
+    rules: SiteRules,
+    stays: Stays,
+    lanes: Mapping[str, Lane],
+    name: str,
+    event: Event,
+    *,
+    now: Moment,
+    fresh: str = "",
+    ledger_fault: str | None = None,
 ) -> Facts:
-    """What this lane may look at upon this event; `fresh` and `ledger_fault` are its run's to add."""
+    """What this lane may look at upon this event; `fresh` and `ledger_fault` are what its run says."""
     lane = lanes[name]
-    facts = Facts("", by_hand=stays.lanes.by_hand(name, now.wall.date()), busy=_interlocked(rules, lanes, name))
+    busy = any(lanes[other].engaged for other in rules.interlocked[name])
+    by_hand = stays.lanes.by_hand(name, now.wall.date())
+    facts = partial(Facts, fresh, ledger_fault=ledger_fault, by_hand=by_hand)
     if intent := intent_named(stays, event):
         stay = stays.find(intent.stay)
-        return replace(facts, intent=intent, stay=stay if stay and not stay.closed else None)
+        return facts(intent=intent, stay=stay if stay and not stay.closed else None, busy=busy)
     vehicle = arrival.at_hand(lane, event, rules.lanes[name].plate_reads)
     if vehicle is None:
-        return facts
+        return facts(busy=busy)
     plate, color = vehicle
     stay = stays.of_plate(plate) if color is None else stays.of(plate, color)
     left = stays.left_of_plate(plate) if color is None else stays.left(plate, color)
@@ -53,27 +78,28 @@ def gather(
     card = read.card.number if read and read.card else ""
     listed = card in stays.lists.cards
     if stay is None:
-        return replace(facts, left=left, listed=listed)
+        return facts(left=left, listed=listed, busy=busy)
     stay = _as_told(stay, read.vehicle if read else None)
     asked = price(rules.tariff, stays, stay, now, "")
     by_tag = rules.tariff.by_channel and card
-    return replace(
-        facts,
+    return facts(
         left=left,
         listed=listed,
         stay=stay,
         quote=price(rules.tariff, stays, stay, now, "etc") if by_tag else asked,
         asked=asked,
         doubt=stays.undecided(stay.id),
-        busy=facts.busy or any(other.stay == stay.id for key, other in lanes.items() if key != name),
+        busy=busy or any(other.stay == stay.id for key, other in lanes.items() if key != name),
     )
 
 
 def _as_told(stay: Stay, seen: Vehicle | None) -> Stay:
     """The stay with the colour and class that its tag tells, where nobody has read them."""
     color = seen.color if seen and stay.color == UNKNOWN_COLOR else stay.color
-    told = seen.vehicle_class if seen else SMALL_CAR
-    return replace(stay, color=color, vehicle_class=stay.vehicle_class or told)
+    vehicle_class = stay.vehicle_class or (seen.vehicle_class if seen else SMALL_CAR)
+    if (color, vehicle_class) == (stay.color, stay.vehicle_class):
+        return stay
+    return replace(stay, color=color, vehicle_class=vehicle_class)
 
 
 def price(tariff: Tariff, stays: Stays, stay: Stay, now: Moment, channel: str) -> Quote:
@@ -111,9 +137,3 @@ def _tag(lane: Lane, event: Event) -> TagRead | None:
             return read
         case _:
             return None
-
-
-def _interlocked(rules: SiteRules, lanes: Mapping[str, Lane], name: str) -> bool:
-    """Whether the other arm of an interlock is up, or about to be."""
-    pairs = {(lane.name, lane.interlock) for lane in rules.lanes.values() if lane.interlock}
-    return any(lanes[other].engaged for other in lanes if (name, other) in pairs or (other, name) in pairs)

@@ -269,7 +269,7 @@ class Site:
     def _step(self, name: str, event: Event, now: Moment) -> Actions:
         lane = self.lanes[name]
         self._ids += 1
-        facts = gather(self.rules, self.stays, self.lanes, name, event, now=now)
-        facts = replace(facts, fresh=f"{self.boot}-{self._ids}", ledger_fault=self.ledger_fault)
+        fresh, fault = f"{self.boot}-{self._ids}", self.ledger_fault
+        facts = gather(self.rules, self.stays, self.lanes, name, event, now=now, fresh=fresh, ledger_fault=fault)
         self.lanes[name], actions = core.on(Situation(self.rules.lanes[name], lane, facts, now), event)
         return [(name, action) for action in actions]

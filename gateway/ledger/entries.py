@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 GENESIS = "0" * 64
 """The hash before the first entry."""
 
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 
 Json = object
@@ -478,8 +479,12 @@ class Entry:
 
 def canonical(value: Json) -> str:
     """One text per value: sorted keys, no spaces, Chinese as it is, lone surrogates escaped."""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = _JSON.encode(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # so seldom that no other text is searched for it
+        return _NO_TEXT.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text
 
 
 def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:
@@ -496,7 +501,7 @@ def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:
             "boot": draft.at.boot,
             "trusted": draft.at.trusted,
             # Not `asdict`, which copies all of a quote first: a purchase waits for this.
-            "body": {field.name: getattr(draft.body, field.name) for field in fields(draft.body)},
+            "body": {name: getattr(draft.body, name) for name in _FIELDS[type(draft.body)]},
         }
     )
     return Entry(chain, number, draft.body.KIND, text, digest(text))
@@ -510,6 +515,7 @@ def draft_of(entry: Entry) -> Draft:
 
 
 _KINDS: dict[str, type[Body]] = {cls.KIND: cls for cls in Body.__subclasses__()}
+_FIELDS = {cls: [field.name for field in fields(cls)] for cls in _KINDS.values()}
 
 
 def digest(text: str) -> str:

@@ -3,7 +3,7 @@
 `gateway.notice` makes it from TOML and says there what each word means; `gateway.tariff.engine` applies it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
 
@@ -144,11 +144,13 @@ class PriceClass:
     caps: tuple[Cap, ...]
     full: int | None
     uplift: Uplift | None
+    same_every_day: bool = field(init=False)
+    """Whether no price of it depends on the date; found once, not for each stay."""
 
-    @property
-    def same_every_day(self) -> bool:
-        """Whether no price of it depends on the date."""
-        return all(when == ALWAYS for when in (*(p.when for p in self.periods), *(c.when for c in self.caps)))
+    def __post_init__(self) -> None:
+        days = (*(period.when for period in self.periods), *(cap.when for cap in self.caps))
+        same = all(when == ALWAYS for when in days)
+        object.__setattr__(self, "same_every_day", same)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ not said, and what a word does not speak of is sent as the table's idle value.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from protocols.china import CHINA
@@ -55,6 +56,8 @@ COMPOSITE = 9
 """TransType of a B5 whose table has none (rsu-protocol 4, 7: 09 is the composite purchase [cap])."""
 SEARCH_AGAIN, RESEND = 1, 2
 """StopType of C2 (rsu-protocol 3 and 6 [2+])."""
+ONLY_ERROR = frozenset({"obu_id", "error"})
+"""The fields of a frame that ends after its ErrorCode."""
 STATION_HEAD = bytes.fromhex("aa2900")
 """What a 0019 begins with: id, length of the rest, lock (rsu-protocol 8.2 [cap, 2+])."""
 
@@ -143,7 +146,7 @@ def _contents(_rules: Rules, message: Table) -> Contents | None:
 
 def _card(message: Table) -> Card:
     card = card_of(message.card, message.balance, message.station[:STATION_SIZE])
-    return replace(card, listed=bool(getattr(message, "listed", False)))
+    return replace(card, listed=True) if getattr(message, "listed", False) else card
 
 
 def _result(_rules: Rules, message: Table) -> Result | None:
@@ -272,37 +275,35 @@ def _is_short(table: type[Message]) -> bool:
 
 def say(rules: Rules, tables: Sequence[type[Message]], word: Word) -> Message:
     """The message that says so: the first table that can. Raises MessageError where the dialect has none."""
-    for says in (_says, _says_at_length):
+    for says in (_sayer(word), partial(_says_at_length, word)):
         for table in tables:
-            if says(table, word):
+            if says(table):
                 return table.fill(table.spell(_values(rules, word)))
     raise MessageError(f"no word for {word}")
 
 
-def _says(table: type[Message], word: Word) -> bool:
-    names = table.NAMES
+def _sayer(word: Word) -> Callable[[type[Message]], bool]:
+    """What tells a table that says this word."""
     match word:
         case Failed(command=command, rest=None):
-            return command == table.COMMAND and names == {"obu_id", "error"}
+            return lambda table: command == table.COMMAND and table.NAMES == ONLY_ERROR
         case Failed():
-            return table.MEANS is Result and "tac" in names
+            return lambda table: table.MEANS is Result and "tac" in table.NAMES
         case Heartbeat():
-            return table.MEANS is Heartbeat or (table.MEANS is TagSeen and names == {"obu_id", "error"})
+            return lambda table: table.MEANS is Heartbeat or (table.MEANS is TagSeen and table.NAMES == ONLY_ERROR)
         case TagSeen():
-            return table.MEANS is TagSeen and "serial" in names
+            return lambda table: table.MEANS is TagSeen and "serial" in table.NAMES
         case Contents():
-            return table.MEANS is Contents and _has_room(names, word)
-        case Result() | TacFetched():
-            return table.MEANS is type(word) and "tac" in names
+            return lambda table: table.MEANS is Contents and _has_room(table.NAMES, word)
         case Resend():
-            return table.MEANS is Stop and "stop_type" in names
-        case Stop():
-            return table.MEANS is Stop
+            return lambda table: table.MEANS is Stop and "stop_type" in table.NAMES
+        case Result() | TacFetched():
+            return lambda table: table.MEANS is type(word) and "tac" in table.NAMES
         case _:
-            return table.MEANS is type(word)
+            return lambda table: table.MEANS is type(word)
 
 
-def _says_at_length(table: type[Message], word: Word) -> bool:
+def _says_at_length(word: Word, table: type[Message]) -> bool:
     """Where no frame ends after its ErrorCode (F3): the whole frame, with nothing to say behind it."""
     return isinstance(word, Failed) and word.command == table.COMMAND and "error" in table.NAMES
 
