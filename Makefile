@@ -44,7 +44,7 @@ lint: $(VENV)/.test    ## formatter, linter, types, the floors
 	$(BIN)/lint-imports
 
 test: $(VENV)/.test lint   ## all tests, with short forms of the long proofs
-	$(PYTEST) -n 4 --dist worksteal -m 'not proof'
+	$(PYTEST) -n 3 --dist worksteal -m 'not proof'
 
 proof: $(VENV)/.test   ## the long proofs in full: kills, outages, a million hostile inputs, five times the examples
 	$(PYTEST) -n 2 --dist worksteal -m proof
@@ -57,7 +57,7 @@ bench: $(VENV)/.test   ## how fast a frame is read, a stay priced, a debit decid
 	@$(BIN)/python -m tools.bench
 
 cov: $(VENV)/.test     ## branch coverage: lane and site cores 100 %, protocols, sessions and the other cores at least 95 %
-	$(PYTEST) -n 4 --dist worksteal -m 'not proof' --cov --cov-report=
+	$(PYTEST) -n 3 --dist worksteal -m 'not proof' --cov --cov-report=
 	$(BIN)/coverage report --include='protocols/*,drivers/*/session.py,gateway/lane/*,gateway/site.py,gateway/tariff/*,gateway/runner.py,gateway/uplink/sync.py,gateway/ledger/stays.py' --fail-under=95 --skip-covered --show-missing
 	$(BIN)/coverage report --include='gateway/lane/*,gateway/site.py,gateway/facts.py,gateway/audit.py,gateway/runner.py' --fail-under=100 --show-missing
 

@@ -5,7 +5,7 @@ Synchronous, without a clock, a loop or a file of its own: the daemon, a replay 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from drivers.ports import DeviceEvent, DeviceOrder, Instant, Show
 from drivers.security.box import BoxEvent
@@ -112,10 +112,10 @@ class Runner:
     def _moment(self, now: Instant) -> Moment:
         """This instant for the record; a step of the wall clock is recorded before anything is decided (law 10)."""
         before, self._last = self._last or now, now
-        step = (now.wall - before.wall) - timedelta(seconds=now.mono - before.mono)
+        step = (now.wall - before.wall).total_seconds() - (now.mono - before.mono)
         moment = Moment(now.wall, now.mono, self.boot, now.wall >= self.floor)
-        if abs(step.total_seconds()) >= STEP:
-            stepped = ClockStepped(round(step.total_seconds(), 3))
+        if abs(step) >= STEP:
+            stepped = ClockStepped(round(step, 3))
             self._carry_out([("", Record(stepped))], moment)
         return moment
 

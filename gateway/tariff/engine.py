@@ -388,7 +388,7 @@ class _Piece:
             if (
                 (cap.up_to is None or length <= cap.up_to)
                 and (cap.under is None or length < cap.under)
-                and self._holds(cap, begin)
+                and (self.row.same_every_day or self._holds(cap, begin))
             ):
                 return cap.fen[min(index, len(cap.fen)) - 1]
         return None

@@ -104,7 +104,7 @@ def cross(rule: Crossed, parts_: list[Part], length: int, *, first: bool, last: 
 
     `first`, `last`: the stay begins, or ends, with this cycle.
     """
-    if all(period is parts_[0][2] for _, _, period in parts_):
+    if len(parts_) == 1 or all(period is parts_[0][2] for _, _, period in parts_):
         return parts_
     match rule.rule:
         case "unit":
