@@ -571,21 +571,29 @@ def play(dialect: Dialect, kind: type[Wire], rng: Random, faults: list[Faults]) 
 @DIALECTS
 @pytest.mark.parametrize("kind", WIRES)
 @pytest.mark.parametrize(
-    "seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.proof) for seed in range(3, 30))]
+    "seeds", [range(3), pytest.param(range(3, 30), marks=pytest.mark.proof)], ids=["short", "long"]
 )
-def test_the_cards_know_of_every_debit_that_was_told(name: str, kind: type[Wire], seed: int) -> None:
-    rng = Random(f"{kind.__name__} {seed}")
-    world = play(load(name), kind, rng, rng.choices([SOUND, SOUND, *FAULTS.values()], k=12))
+def test_the_cards_know_of_every_debit_that_was_told(name: str, kind: type[Wire], seeds: range) -> None:
+    through = 0
+    for seed in seeds:
+        rng = Random(f"{kind.__name__} {seed}")
+        world = play(load(name), kind, rng, rng.choices([SOUND, SOUND, *FAULTS.values()], k=12))
+        through += len(debits_told(world))
+    assert through  # of one bad day nothing follows
+
+
+def debits_told(world: World) -> set[int]:
+    """Which debits were told as done: the cards know all of them, and beside them only such as are told unknown."""
     bought = Counter(purchase.fen for car in world.cars.values() for purchase in car.tag.purchases)
     assert all(outcome in OUTCOMES for outcome in world.outcomes.values())
     assert all(times == 1 for times in bought.values())
     done = {number for number, outcome in world.outcomes.items() if DebitDone in outcome}
     unknown = {number for number, outcome in world.outcomes.items() if outcome == [DebitUnknown]}
     assert done <= bought.keys() <= done | unknown
-    assert done  # somebody got through
     for car in world.cars.values():
         assert len(car.tag.purchases) <= 1
         assert not (car.paid and not car.tag.purchases)
+    return done
 
 
 @DIALECTS
