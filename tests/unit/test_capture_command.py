@@ -236,10 +236,11 @@ def test_a_file_that_nobody_named_is_not_overwritten(log: Path) -> None:
 
 
 def test_a_full_disk_leaves_nothing_behind(log: Path) -> None:
-    """The limit on a file's size stands for the disk: the write fails half way."""
+    """The limit on a file's size stands for the disk: the write fails half way. It ends with the command."""
     log.write_text("1598606194 TX FFFF80C0\n" * 100, encoding="utf-8")
     code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512));"
+        "import atexit, resource as r; r.setrlimit(r.RLIMIT_FSIZE, (512, -1));"
+        "atexit.register(r.setrlimit, r.RLIMIT_FSIZE, (-1, -1));"
         "from gateway.cli.capture import capture; capture()"
     )
     ended = subprocess.run(
