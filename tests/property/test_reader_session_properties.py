@@ -570,20 +570,24 @@ def play(dialect: Dialect, kind: type[Wire], rng: Random, faults: list[Faults]) 
 
 @DIALECTS
 @pytest.mark.parametrize("kind", WIRES)
-@pytest.mark.parametrize(
-    "seeds", [range(3), pytest.param(range(3, 30), marks=pytest.mark.proof)], ids=["short", "long"]
-)
-def test_the_cards_know_of_every_debit_that_was_told(name: str, kind: type[Wire], seeds: range) -> None:
-    through = 0
-    for seed in seeds:
-        rng = Random(f"{kind.__name__} {seed}")
-        world = play(load(name), kind, rng, rng.choices([SOUND, SOUND, *FAULTS.values()], k=12))
-        through += len(debits_told(world))
-    assert through  # of one bad day nothing follows
+@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(seed, marks=pytest.mark.proof) for seed in (3, 4, 5))])
+def test_the_cards_know_of_every_debit_that_was_told(name: str, kind: type[Wire], seed: int) -> None:
+    assert debits_told(name, kind, seed)  # somebody got through
 
 
-def debits_told(world: World) -> set[int]:
+@pytest.mark.proof
+@DIALECTS
+@pytest.mark.parametrize("kind", WIRES)
+def test_the_cards_know_of_every_debit_that_was_told_in_many_worlds(name: str, kind: type[Wire]) -> None:
+    """In a few of them chance lets nobody through, so that is asked of all together."""
+    told = [debits_told(name, kind, seed) for seed in range(6, 30)]
+    assert any(told)
+
+
+def debits_told(name: str, kind: type[Wire], seed: int) -> set[int]:
     """Which debits were told as done: the cards know all of them, and beside them only such as are told unknown."""
+    rng = Random(f"{kind.__name__} {seed}")
+    world = play(load(name), kind, rng, rng.choices([SOUND, SOUND, *FAULTS.values()], k=12))
     bought = Counter(purchase.fen for car in world.cars.values() for purchase in car.tag.purchases)
     assert all(outcome in OUTCOMES for outcome in world.outcomes.values())
     assert all(times == 1 for times in bought.values())

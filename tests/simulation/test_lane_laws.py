@@ -119,6 +119,7 @@ class Laws:
         self.made: dict[str, bool] = {}  # by intent, whether its purchase was really made
         self.raised: set[str] = set()  # barriers last told to open, or not closed when told to
         self.up: set[str] = set()  # barriers told to open and not seen closed since
+        self.untold: set[str] = set()  # barriers whose switch has not told since the start
         self._debited: set[str] = set()
         self._reasons: Counter[str] = Counter()
 
@@ -136,9 +137,11 @@ class Laws:
         match event:
             case InputChanged(device, "presence", on):
                 self.presence[device] = on
-            case InputChanged(device, "closed", on=True):
-                self.up.discard(device)
-                self.raised.discard(device)
+            case InputChanged(device, "closed", on):
+                self.untold.discard(device)
+                if on:
+                    self.up.discard(device)
+                    self.raised.discard(device)
             case BarrierDown(device):
                 self.presence[device] = None
 
@@ -157,7 +160,8 @@ class Laws:
                 self._debited.add(intent)
             case OpenBarrier():
                 # An arm that comes down on somebody rises at once: that opening waits for no record (law 3).
-                falling = order.device in self.up and order.device not in self.raised
+                # After a start nobody knows where an arm is whose switch has not told yet: it may be coming down.
+                falling = order.device in self.up | self.untold and order.device not in self.raised
                 if not (falling and self.presence.get(order.device)):
                     self.hold(lane and self._reasons[lane], f"{order.device} opened without a durable reason")
                     self._reasons[str(lane)] -= 1
@@ -179,6 +183,7 @@ class Laws:
         """An order to close may be lost with its run: a new one sees to every arm that was not seen down."""
         self._reasons.clear()
         self.raised = set(self.up)
+        self.untold = {lane.barrier for lane in LANES}
 
     def at_the_end(self, written: Sequence[Draft], *, honest: bool) -> None:
         """`written` is all that will ever be in the ledger."""
@@ -272,8 +277,8 @@ class World:
         floor = max(walls, default=BEGIN)
         self.runner = Runner(RULES, stays, f"b{self.boots}", self.submit, self.send, floor)
         self.runner.start(Booted("1", "", ""), self.now())
-        for lane in LANES:  # a board tells its switch no later than any of its loops
-            self.hear(InputChanged(lane.barrier, "closed", on=lane.barrier not in self.laws.up))
+        for lane in LANES:  # a board tells its inputs as soon as it is there
+            self.plan(0.1, InputChanged(lane.barrier, "closed", on=lane.barrier not in self.laws.up))
 
     def submit(self, drafts: Sequence[Draft], done: Done) -> None:
         self.laws.on_written(drafts)
