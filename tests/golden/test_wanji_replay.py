@@ -331,7 +331,7 @@ def test_a_capture_that_was_cut_off_is_replayed_as_far_as_it_goes() -> None:
         assert ("debit.settled" in entries(said)) == (heard > B5)
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(GOLDEN) - 1), st.binary(min_size=1, max_size=8))
 def test_a_damaged_capture_is_replayed_or_refused(at: int, junk: bytes) -> None:
     try:
@@ -346,7 +346,7 @@ BYTES = st.binary(max_size=60)
 JUNK = st.tuples(st.booleans(), st.one_of(BYTES, BYTES.map(lambda data: f2_encode(0x10, data))))
 
 
-@settings(max_examples=settings().max_examples // 2)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.floats(-100, 1e6), st.one_of(FRAMES, FRAMES, JUNK)), max_size=25))
 def test_frames_in_any_order_at_any_time_are_replayed(said: list[tuple[float, tuple[bool, bytes]]]) -> None:
     unheard_of = (False, f2_encode(0x10, b"\x99 no such message"))
