@@ -1,8 +1,7 @@
 """What a sans-IO session takes and gives besides its own events and orders. Times are monotonic seconds."""
 
-from dataclasses import dataclass
-
 from drivers.ports import DeviceEvent
+from protocols.immutable import dataclass
 
 
 @dataclass(frozen=True, slots=True)

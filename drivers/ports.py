@@ -4,9 +4,9 @@ Events go up, orders go down. `device` is the name of the device in the site's c
 times are aware datetimes, durations and monotonic times are seconds.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from protocols.immutable import dataclass
 from protocols.obu.values import Card, Tag, Vehicle
 
 

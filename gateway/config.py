@@ -7,7 +7,6 @@ import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -31,6 +30,7 @@ from gateway.tariff.rules import Tariff
 from gateway.toml_mistakes import Mistake, explained
 from gateway.toml_positions import KeyPath, line_of, positions
 from gateway.uplink.options import UplinkOptions
+from protocols.immutable import dataclass
 from protocols.obu.psam import PsamKeys, SoftwarePsam
 from protocols.rsu import dialect
 from protocols.rsu.dialect import DialectError

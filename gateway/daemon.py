@@ -1,10 +1,12 @@
 """Start, run, stop: the event loop around the runner, the devices and the uplinks. Decides nothing."""
 
 import asyncio
+import os
 import secrets
 import signal
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -61,6 +63,17 @@ Parts = list[Coroutine[Any, Any, None]]
 def clock() -> Instant:
     """Now, in China's civil time."""
     return Instant(datetime.now(CHINA), time.monotonic())
+
+
+def stay_on_one_cpu() -> None:
+    """Keep this thread, and those that it starts, on one of the CPUs that they may use.
+
+    Python runs one of them at a time, whatever the CPUs; and to wake a thread on another one that has gone idle
+    takes longer than most of what a decision does there and back.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    with suppress(OSError):  # forbidden here: then wherever the system likes
+        os.sched_setaffinity(0, {cpus[os.getpid() % len(cpus)]})
 
 
 def begin(store: Store) -> tuple[Stays, datetime, BoxIntents]:
@@ -275,6 +288,7 @@ def _untapped(_now: Instant, _outbound: bool, _data: bytes) -> None:  # noqa: FB
 
 def serve(config: Config) -> None:
     """Run a site until SIGTERM or SIGINT. Raises LedgerError if its ledger cannot be used."""
+    stay_on_one_cpu()
     daemon = Daemon(config, Store(config.ledger))
 
     async def until_told() -> None:

@@ -1,7 +1,7 @@
 """The facts that go with an event of a lane, from what the ledger says and what the other lanes do. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from drivers.ports import DebitDone, DebitFound, DebitNotSent, DebitUnknown, TagRead
@@ -16,6 +16,7 @@ from gateway.orders import Resolve
 from gateway.tariff.engine import quote
 from gateway.tariff.quote import Context, Parked, Quote
 from gateway.tariff.rules import Tariff
+from protocols.immutable import dataclass
 from protocols.obu.values import Vehicle
 
 SMALL_CAR = 1

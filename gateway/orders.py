@@ -3,10 +3,10 @@
 `actor` is who orders, `reason` is why; both stand in the ledger.
 """
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from drivers.ports import AuthorisePsam
+from protocols.immutable import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ known to print. A line that may mean two things becomes a problem, never a guess
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from protocols.china import CHINA
+from protocols.immutable import dataclass
 from protocols.pcapng import Packet
 
 ARTIFICIAL_START = datetime(2000, 1, 1, tzinfo=CHINA)

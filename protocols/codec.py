@@ -20,6 +20,7 @@ from struct import Struct, unpack_from
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 
 Before = Mapping[str, Any]
 """The fields of the same record that were read before this one."""
@@ -240,7 +241,7 @@ class When(Type):
         return b"" if value is None else self.inner.write(value)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Stated:
     """As many as this field, earlier in the record, says."""
 
@@ -251,7 +252,7 @@ class Stated:
         return int(before[self.field])
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Filling:
     """As many as fit before the last `tail` bytes of the message, whatever a count says: antennas' own may lie."""
 
@@ -265,7 +266,7 @@ class Filling:
         return number
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Likely:
     """As `field` says or as fit before `tail` bytes, whichever makes the message add up; a zero is tried last."""
 
@@ -333,7 +334,7 @@ def _sized(data: bytes, size: int) -> bytes:
     return data
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """One line of a field table. `idle` is what stands there when a word has nothing to say of it."""
 

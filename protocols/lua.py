@@ -7,7 +7,7 @@ Pure data to text. What reads this data is `gateway/cli/dissector.lua`; the mean
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import zip_longest
 
 from protocols.codec import (
@@ -31,6 +31,7 @@ from protocols.codec import (
 from protocols.dsrc import equipment
 from protocols.dsrc.application import Fitting, Mark, Pdu, RestBut, Switch
 from protocols.dsrc.link import VARIANTS, Head, WhenAll
+from protocols.immutable import dataclass
 from protocols.obu import apdu
 from protocols.obu.files import STATION_SIZE, Station2019, StationOld
 from protocols.rsu.dialect import Dialect

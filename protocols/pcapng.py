@@ -5,9 +5,9 @@ little-endian and nanoseconds, and read whatever the draft allows.
 """
 
 import struct
-from dataclasses import dataclass
 
 from protocols.errors import CaptureError
+from protocols.immutable import dataclass
 
 SECTION_HEADER_BLOCK = 0x0A0D0D0A
 SECTION_HEADER = b"\n\r\r\n"  # the same: a palindrome, recognised before the byte order is known

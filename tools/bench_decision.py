@@ -12,9 +12,10 @@ nothing between: that is what its own work costs, and what the demand on the pur
 
 import asyncio
 import math
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -45,7 +46,7 @@ from drivers.reader.options import ReaderOptions
 from drivers.reader.session import ReaderSession
 from drivers.transport import Transport
 from gateway.config import load_tariff
-from gateway.daemon import BUILT, begin, clock
+from gateway.daemon import BUILT, begin, clock, stay_on_one_cpu
 from gateway.facts import SiteRules
 from gateway.journal import Journal
 from gateway.lane.state import LaneRules
@@ -356,14 +357,26 @@ def measure(folder: Path, leaving: int = CARS, staying: int = STAYING) -> Measur
     Before, the core decides of the same cars alone.
     """
     tags, inside = bring_inside(leaving + staying)
-    desk = Desk(inside)
-    alone = [desk.decide(trade, tag) for trade, tag in enumerate(tags[:leaving])]
-    watch = Stopwatch()
-    store = WatchedStore(folder / "ledger.db", watch)
-    store.append(inside)
-    with (folder / "log").open("w", encoding="utf-8") as journal, closing(_bare(folder / "bare.db")) as db:
-        bare = asyncio.run(_let_out(tags[:leaving], store, watch, journal, db))
+    with _on_one_cpu():
+        desk = Desk(inside)
+        alone = [desk.decide(trade, tag) for trade, tag in enumerate(tags[:leaving])]
+        watch = Stopwatch()
+        store = WatchedStore(folder / "ledger.db", watch)
+        store.append(inside)
+        with (folder / "log").open("w", encoding="utf-8") as journal, closing(_bare(folder / "bare.db")) as db:
+            bare = asyncio.run(_let_out(tags[:leaving], store, watch, journal, db))
     return Measured(watch.decisions, bare, alone)
+
+
+@contextmanager
+def _on_one_cpu() -> Iterator[None]:
+    """As the daemon runs; afterwards as before."""
+    before = os.sched_getaffinity(0)
+    stay_on_one_cpu()
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 async def _let_out(

@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from protocols.immutable import dataclass
 
 # The inputs that the driver knows; any other name (fire, handset, ...) is passed on to the lane as it is.
 PRESENCE = "presence"  # the loop or beam under the arm: on while a vehicle is there

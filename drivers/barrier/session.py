@@ -4,7 +4,6 @@ Times are monotonic seconds. Readings come in the order in which they were asked
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from drivers.barrier.profile import PRESENCE, BarrierProfile
@@ -18,6 +17,7 @@ from drivers.ports import (
     InputChanged,
     OpenBarrier,
 )
+from protocols.immutable import dataclass
 
 # s: who has waited longer has called for help, and an arm that rises by itself by then lets through someone else.
 OPEN_REMEMBERED: Final = 5.0

@@ -10,7 +10,7 @@ refused.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -26,6 +26,7 @@ from drivers.security.module import (
     SecurityModule,
 )
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu.files import card_of, vehicle_of
 from protocols.obu.values import Card, Vehicle
 from protocols.rsu.box import BAD, E0, E1, E2, E3, E4, E5, E6, E7, F0, F1, F2, F4, F5, F6, F7, GOOD, decode

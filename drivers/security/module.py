@@ -4,10 +4,11 @@ A PSAM in the antenna, a platform's security machine, or test keys in software. 
 Sources: rsu-protocol 9.1 [1: EBOX] for what is asked, gbt20851 4.3, 4.5 and 4.6 for how it is worked out.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu import apdu
 from protocols.obu.files import VEHICLE_SIZE, SystemInfo26
 from protocols.obu.keys import CIPHERS, SecureFile, issuer_factor

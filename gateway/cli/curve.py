@@ -6,12 +6,12 @@ white, so that it can be read on a dark page too; whoever points at a plateau is
 
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from gateway.cli.receipt import span, width
 from gateway.tariff.quote import yuan
+from protocols.immutable import dataclass
 
 Curves = Mapping[str, Sequence["Plateau"]]
 """The plateaus of each row of a notice, by its name."""

@@ -1,7 +1,6 @@
 """A quote as a receipt: aligned in a terminal, and short even for a year's stay. Pure: values in, text out."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from unicodedata import east_asian_width
 
@@ -10,6 +9,7 @@ from gateway.tariff.parts import seconds_of
 from gateway.tariff.quote import CapCut, DiscountTaken, Line, Quote, yuan
 from gateway.tariff.rules import DAY
 from protocols.china import CHINA
+from protocols.immutable import dataclass
 
 HASH_SHOWN = 12
 """So many characters of a hash tell two versions of a tariff apart for a person."""

@@ -1,6 +1,6 @@
 """What a lane says and does at the end of a decision: opens, refuses, asks for money. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from drivers.ports import Release, Show, TagRead
@@ -12,6 +12,7 @@ from gateway.ledger.entries import Body, PassageAbandoned, PassageEnded, Payment
 from gateway.ledger.lists import Vehicle
 from gateway.ledger.stays import Stay
 from gateway.tariff.quote import Quote, yuan
+from protocols.immutable import dataclass
 
 AGAIN_SOON = 1.0
 """Seconds of quiet for a tag that has come too early: a follower, or one that another lane is dealing with."""

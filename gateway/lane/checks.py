@@ -4,10 +4,10 @@ Dates count inclusive of both ends (domain 4.4 item 11). Sources: rsu-protocol 1
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 from drivers.ports import TagRead
+from protocols.immutable import dataclass
 from protocols.obu.values import STORED_VALUE, Card, Tag, Vehicle
 
 

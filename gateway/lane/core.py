@@ -5,7 +5,7 @@ outcome recorded, barrier. Whatever cannot go on ends in a recorded refusal, wor
 payment or a person that has an end.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from drivers.ports import (
     BarrierDown,
@@ -29,6 +29,7 @@ from gateway.lane.sight import faded
 from gateway.lane.state import Debiting, Doubting, Identifying, Idle, Lane, Record, Situation, Step, Waiting
 from gateway.ledger.entries import NotDebited
 from gateway.orders import CloseArm, HoldOpen, LaneOrder, LetThrough, Resolve, SwitchEtc
+from protocols.immutable import dataclass
 
 
 @dataclass(frozen=True, slots=True)

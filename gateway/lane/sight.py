@@ -6,9 +6,10 @@ item 3). The same plate in another colour is another vehicle (domain 6.3).
 
 import re
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from drivers.ports import PlateSeen
+from protocols.immutable import dataclass
 from protocols.obu.values import Vehicle
 
 KEPT = 16

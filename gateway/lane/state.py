@@ -1,6 +1,5 @@
 """What a lane is, knows and may do: rules, state, facts, actions. Durations in seconds, money in fen."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -10,6 +9,7 @@ from gateway.ledger.entries import Body, Moment
 from gateway.ledger.lists import Vehicle
 from gateway.ledger.stays import Intent, Stay
 from gateway.tariff.quote import Quote
+from protocols.immutable import dataclass
 
 PRESENCE = 10.0
 """Seconds for which a tag may be out of sight and still be the same presence, where it is read again soon."""

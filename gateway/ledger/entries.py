@@ -6,9 +6,11 @@ Amounts are integer fen. `Moment` says when, and how far that can be believed (l
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, ClassVar
+
+from protocols.immutable import dataclass
 
 GENESIS = "0" * 64
 """The hash before the first entry."""

@@ -1,6 +1,6 @@
 """What follows from the ledger: stays and what was paid for them, debits and their outcomes. Pure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import Any
@@ -26,6 +26,7 @@ from gateway.ledger.entries import (
 from gateway.ledger.lanes import Lanes
 from gateway.ledger.lists import UNKNOWN_COLOR, Lists, Vehicle
 from gateway.tariff.quote import Earlier, Paid
+from protocols.immutable import dataclass
 
 Ended = tuple[str, Earlier]
 """A stay that has ended, and the run whose clock saw it end."""

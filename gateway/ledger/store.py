@@ -12,10 +12,10 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.ledger.entries import GENESIS, Draft, Entry, chained, digest, draft_of
+from protocols.immutable import dataclass
 
 SCHEMA_VERSION = 1
 SCHEMA = """

@@ -4,12 +4,12 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import TypeVar
 
 from gateway.ledger.entries import Draft, Entry
 from gateway.ledger.store import Store
+from protocols.immutable import dataclass
 
 T = TypeVar("T")
 RETRY_FIRST, RETRY_CEILING = 0.02, 1.0

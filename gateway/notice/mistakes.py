@@ -1,7 +1,6 @@
 """The mistakes in a notice, all at once: what they are told as, and those that no table shows by itself."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from itertools import product
 
@@ -12,6 +11,7 @@ from gateway.notice.values import LEAP_YEAR, MANY, is_date, seconds
 from gateway.tariff.parts import spans_of
 from gateway.tariff.rules import Dates
 from gateway.toml_positions import KeyPath
+from protocols.immutable import dataclass
 
 Rows = list[tuple[int, dict[str, object]]]
 """The `[[classes]]` that are tables, with their numbers from 0."""

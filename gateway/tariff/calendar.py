@@ -6,13 +6,14 @@ library knows the holidays themselves, but not the days moved around them: a not
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
 from types import MappingProxyType
 from typing import Literal
 
 import holidays
+
+from protocols.immutable import dataclass
 
 Kind = Literal["working", "weekend", "holiday"]
 

@@ -17,7 +17,7 @@ The vehicles asked for have no permits, coupons or earlier stays, and enter afte
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice, pairwise, product
@@ -30,6 +30,7 @@ from gateway.tariff.parts import day_of, seconds_of, spans_of
 from gateway.tariff.quote import Context, Parked, Permit, Quote
 from gateway.tariff.rules import DAY, Cap, Period, PriceClass, Tariff, When
 from protocols.china import CHINA
+from protocols.immutable import dataclass
 
 _ONE_DAY = timedelta(days=1)
 _MINUTE = 60

@@ -15,12 +15,13 @@ How the notices are read here:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 
 from gateway.tariff.parts import Days, Part, cross, day_of, seconds_of, without
 from gateway.tariff.quote import CapCut, Context, DiscountTaken, Earlier, Line, Parked, Quote, QuoteError
 from gateway.tariff.rules import DAY, WHOLE, Cap, Discount, Free, Period, PriceClass, Step, Tariff
+from protocols.immutable import dataclass
 
 FREE = "免费 / free"
 EXEMPT = "免收 / exempt"

@@ -4,13 +4,13 @@ Pure; all times are seconds of China's clock, which has known no summer time sin
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.tariff.calendar import Calendar
 from gateway.tariff.quote import Permit
 from gateway.tariff.rules import DAY, Crossed, Period, PermitRule
 from protocols.china import CHINA
+from protocols.immutable import dataclass
 
 Part = tuple[int, int, Period]
 """From when to when, in which period."""

@@ -1,9 +1,9 @@
 """What is asked of a tariff, and what it answers. Money in fen, times aware."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from gateway.tariff.rules import Discount
+from protocols.immutable import dataclass
 
 
 def yuan(fen: int) -> str:

@@ -3,11 +3,12 @@
 `gateway.notice` makes it from TOML and says there what each word means; `gateway.tariff.engine` applies it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from typing import Literal
 
 from gateway.tariff.calendar import Calendar, Kind
+from protocols.immutable import dataclass
 
 DAY = 86_400
 WHOLE = 10_000

@@ -14,7 +14,6 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Final, NoReturn, Self
 
@@ -47,6 +46,7 @@ from gateway.uplink.sync import (
     Sync,
     Tick,
 )
+from protocols.immutable import dataclass
 
 PAUSE_FIRST, PAUSE_CEILING = 0.5, 30.0
 """Seconds between connections, jittered so that the lots of a city do not come back in step."""

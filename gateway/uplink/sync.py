@@ -5,10 +5,10 @@ always from behind the cursor and in order. Texts stay in the ledger: here is on
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from gateway.ledger.entries import Entry
+from protocols.immutable import dataclass
 
 # --- events ---------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ that no table describes, are `UnknownPdu`. Tables: gbt20851 2.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from protocols.codec import (
@@ -28,6 +27,7 @@ from protocols.codec import (
     wire,
 )
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 
 # --- wire types that only air frames need --------------------------------------------------------------------
 

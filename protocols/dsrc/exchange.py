@@ -5,7 +5,7 @@ A card's answer, a VST's card data and an enciphered file say what they are only
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product, zip_longest
 from typing import TypeVar
 
@@ -25,6 +25,7 @@ from protocols.dsrc.equipment import (
 )
 from protocols.dsrc.link import AirFrame
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu.apdu import CARD_FORMS, FORMS, Answer, Command, Form, decode_answer, decode_command
 from protocols.obu.files import (
     VEHICLE_SIZE,

@@ -5,13 +5,12 @@ stuffing, and the order of bits on air, are undone by transceiver chips and not 
 and without FCS, so both are optional.
 """
 
-from dataclasses import dataclass
-
 from protocols.codec import U8, Before, Fits, Hex, Record, When, record, wire
 from protocols.crc import crc_reflected
 from protocols.dsrc import application, equipment
 from protocols.dsrc.application import Pdu
 from protocols.errors import FrameError, MessageError, ProtocolError
+from protocols.immutable import dataclass
 
 FLAG = 0x7E
 BROADCAST = "ffffffff"

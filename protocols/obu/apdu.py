@@ -9,10 +9,10 @@ say what it is, so decoding one needs its command. Source: gbt20851 4.1, 4.3 and
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from protocols.codec import U8, U16, U24, U32, Hex, Raw, Record, record, wire
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu.files import (
     FeesEf04,
     File0002,

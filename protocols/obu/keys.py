@@ -5,7 +5,6 @@ cipher is a declaration. Source: gbt20851 3.2, 4.3 and 4.5 [2+, calc], where not
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import reduce
 from typing import Self
 
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 from protocols.codec import U8, U16, U32, Hex, Raw, Record, record, wire
 from protocols.crc import crc_reflected
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 
 KEY_SIZE = 16
 """Bytes of every key but a 3DES session key."""

@@ -5,9 +5,10 @@ Refusing it in production is the configuration's part. Bytes in, bytes out; rand
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu import apdu
 from protocols.obu.apdu import Command
 from protocols.obu.keys import CIPHERS, KEY_SIZE, TDES, Cipher, Trade

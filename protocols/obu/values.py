@@ -1,7 +1,8 @@
 """What a tag and its card say, free of any maker's wire form. Money in fen, dates as calendar days."""
 
-from dataclasses import dataclass
 from datetime import date
+
+from protocols.immutable import dataclass
 
 STORED_VALUE = 0x16
 """Card type of a stored-value card (储值卡): the balance is money. rsu-protocol 8.1 [cap]."""

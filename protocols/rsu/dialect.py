@@ -1,7 +1,7 @@
 """What a dialect is: framing, tables and a few named rules. No code per maker elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -11,6 +11,7 @@ from traceback import extract_tb
 from typing import cast
 
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.rsu import dialects, translate
 from protocols.rsu.framing import Framing
 from protocols.rsu.message import Message, to_data

@@ -5,13 +5,14 @@ noise in the order of the stream; it never raises, and never holds more than `LI
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial, reduce
 from operator import xor
 from typing import Protocol
 
 from protocols.crc import crc_x25
 from protocols.errors import FrameError
+from protocols.immutable import dataclass
 
 LIMIT = 2048
 """Bytes that a framer holds at most. The largest message known is B7 of F2 with some 512 bytes; twice its

@@ -4,10 +4,10 @@ A dialect translates both ways: `hear` from its messages to these words, `say` f
 The lane PC says the first group and hears the second; a simulated antenna does the reverse. Money in fen.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from protocols.china import CHINA
+from protocols.immutable import dataclass
 from protocols.obu.values import Card, Tag, Vehicle
 
 # --- the lane PC says --------------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ not said, and what a word does not speak of is sent as the table's idle value.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from protocols.china import CHINA
 from protocols.errors import MessageError
+from protocols.immutable import dataclass
 from protocols.obu.files import STATION_SIZE, bcd_date, card_of, date_bcd, file_of, vehicle_file, vehicle_of
 from protocols.obu.values import Card, Tag, Vehicle
 from protocols.rsu.message import Message

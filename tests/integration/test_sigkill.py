@@ -126,6 +126,12 @@ class Yard:
         assert self._daemon.wait(20) == 0
         self._daemon = None
 
+    def cpus(self) -> set[int]:
+        """Those that a thread of the daemon may use."""
+        assert self._daemon is not None
+        threads = Path(f"/proc/{self._daemon.pid}/task").iterdir()
+        return {cpu for thread in threads for cpu in os.sched_getaffinity(int(thread.name))}
+
     def stays(self) -> Stays:
         stays = Stays()
         for entry in store.read(self.ledger):
@@ -188,6 +194,7 @@ def play(folder: Path, kills: int, seed: int, make_site: MakeSite) -> tuple[Yard
                 yard.kill_anywhere(chance)
         yard.start(site)
         lot.wait(300)
+        assert len(yard.cpus()) == 1
         yard.stop()
         assert lot.returncode == 0
         check_books(yard)
