@@ -1,6 +1,6 @@
 """What a dialect is: framing, tables and a few named rules. No code per maker elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from importlib import import_module
@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
 from traceback import extract_tb
-from typing import cast
+from typing import TypeVar, cast
 
 from protocols.errors import MessageError
 from protocols.immutable import dataclass
@@ -17,6 +17,8 @@ from protocols.rsu.framing import Framing
 from protocols.rsu.message import Message, to_data
 from protocols.rsu.messages import FetchTac, Order, PsamInit, Word
 from protocols.rsu.translate import Rules
+
+K = TypeVar("K")
 
 BROUGHT = frozenset({"vehicle", "card"})
 """What a stage may bring."""
@@ -66,14 +68,15 @@ class Dialect(Rules):
     doubtful: frozenset[int] = frozenset()
     recorded: frozenset[int] = frozenset()
     _by_command: Mapping[int, tuple[type[Message], ...]] = field(init=False, repr=False, compare=False)
+    _by_meaning: Mapping[type[Word] | None, tuple[type[Message], ...]] = field(
+        init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         # A table of one length before one of any: what it fits is what it is.
         tables = sorted(self.tables, key=lambda table: table.size() is None)
-        found: dict[int, tuple[type[Message], ...]] = {}
-        for table in tables:
-            found[table.COMMAND] = (*found.get(table.COMMAND, ()), table)
-        object.__setattr__(self, "_by_command", found)
+        object.__setattr__(self, "_by_command", _grouped(tables, lambda table: table.COMMAND))
+        object.__setattr__(self, "_by_meaning", _grouped(self.tables, lambda table: table.MEANS))
 
     @property
     def tables(self) -> tuple[type[Message], ...]:
@@ -87,14 +90,14 @@ class Dialect(Rules):
         tables = self._by_command.get(data[0])
         if not tables:
             raise MessageError(f"{self.name} has no command {data[0]:02X}")
-        fitting = next((table for table in tables if table.size() in (None, len(data) - 1)), None)
-        if fitting is None:
-            sizes = ", ".join(str(size + 1) for table in tables if (size := table.size()) is not None)
-            raise MessageError(f"{data[0]:02X} has {sizes} bytes in {self.name}, not {len(data)}")
-        try:
-            return fitting.decode(data[1:])
-        except MessageError as error:
-            raise MessageError(error.reason, error.offset + 1) from error
+        for table in tables:
+            if table.size() in (None, len(data) - 1):
+                try:
+                    return table.decode(data[1:])
+                except MessageError as error:
+                    raise MessageError(error.reason, error.offset + 1) from error
+        sizes = ", ".join(str(size + 1) for table in tables if (size := table.size()) is not None)
+        raise MessageError(f"{data[0]:02X} has {sizes} bytes in {self.name}, not {len(data)}")
 
     def hear(self, message: Message) -> tuple[Word, ...]:
         """What a message says, in words that all dialects share."""
@@ -103,7 +106,9 @@ class Dialect(Rules):
     def say(self, word: Word) -> Message:
         """The message that says so. Raises MessageError where the dialect has none."""
         try:
-            return translate.say(self, self.tables, word)
+            elsewhere = isinstance(word, translate.SAID_ELSEWHERE)
+            tables = self.tables if elsewhere else self._by_meaning.get(type(word), ())
+            return translate.say(self, tables, word)
         except MessageError as error:
             raise MessageError(f"{self.name} has {error.reason}") from error
 
@@ -124,6 +129,16 @@ class Dialect(Rules):
     def authorises_psams(self) -> bool:
         """Whether a platform can authorise the antenna's PSAM over this dialect."""
         return any(table.MEANS is PsamInit for table in self.from_pc)
+
+
+def _grouped(
+    tables: Iterable[type[Message]], key: Callable[[type[Message]], K]
+) -> dict[K, tuple[type[Message], ...]]:
+    """Those with the same key, in their order."""
+    found: dict[K, tuple[type[Message], ...]] = {}
+    for table in tables:
+        found[key(table)] = (*found.get(key(table), ()), table)
+    return found
 
 
 def names() -> tuple[str, ...]:

@@ -215,7 +215,10 @@ def bcd_time(digits: str) -> datetime | None:
 
 def time_bcd(at: datetime | None) -> str:
     """The reverse; zeros for no time."""
-    return at.astimezone(CHINA).strftime("%Y%m%d%H%M%S").zfill(14) if at else "0" * 14
+    if at is None:
+        return "0" * 14
+    at = at.astimezone(CHINA)
+    return f"{at.year:04}{at.month:02}{at.day:02}{at.hour:02}{at.minute:02}{at.second:02}"
 
 
 def unix_utc(at: datetime) -> int:

@@ -274,6 +274,10 @@ def _is_short(table: type[Message]) -> bool:
 # --- saying ------------------------------------------------------------------------------------------------
 
 
+SAID_ELSEWHERE = (Failed, Heartbeat, Resend)
+"""Words that tables of another meaning say too; each other is said by a table that means it."""
+
+
 def say(rules: Rules, tables: Sequence[type[Message]], word: Word) -> Message:
     """The message that says so: the first table that can. Raises MessageError where the dialect has none."""
     for says in (_sayer(word), partial(_says_at_length, word)):
