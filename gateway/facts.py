@@ -62,8 +62,8 @@ def gather(
     ledger_fault: str | None = None,
 ) -> Facts:
     """What this lane may look at upon this event; `fresh` and `ledger_fault` are what its run says."""
-    lane = lanes[name]
-    busy = any(lanes[other].engaged for other in rules.interlocked[name])
+    lane, interlocked = lanes[name], rules.interlocked[name]
+    busy = bool(interlocked) and any(lanes[other].engaged for other in interlocked)
     by_hand = stays.lanes.by_hand(name, now.wall.date())
     facts = partial(Facts, fresh, ledger_fault=ledger_fault, by_hand=by_hand)
     if intent := intent_named(stays, event):

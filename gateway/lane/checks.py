@@ -58,19 +58,19 @@ def unfit(read: TagRead, today: date | None) -> Refusal | None:
 
     `today` is None while the clock is not trusted: then no date is held against anybody.
     """
-    return next(_unfit(read, today), None)
-
-
-def _unfit(read: TagRead, today: date | None) -> Iterator[Refusal]:
-    tag, card = read.tag, read.card
+    tag, card, vehicle = read.tag, read.card, read.vehicle
     flags = (
         (tag.removed, REMOVED),
         (tag.locked, LOCKED),
         (not tag.has_card, NO_CARD),
         (tag.card_error, CARD_ERROR),
     )
-    yield from (refusal for wrong, refusal in flags if wrong)
-    yield from _contents(tag, card, read.vehicle, today) if card and read.vehicle else (UNREADABLE,)
+    for wrong, refusal in flags:
+        if wrong:
+            return refusal
+    if card is None or vehicle is None:
+        return UNREADABLE
+    return next(_contents(tag, card, vehicle, today), None)
 
 
 def _contents(tag: Tag, card: Card, vehicle: Vehicle, today: date | None) -> Iterator[Refusal]:

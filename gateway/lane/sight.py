@@ -45,6 +45,8 @@ def seen(sight: Sight, event: PlateSeen, now: float) -> Sight:
 
 def faded(sight: Sight, now: float) -> Sight:
     """What is still to be believed of it."""
+    if not sight.reads:
+        return sight
     fresh = tuple(read for read in sight.reads if now - read[2] < FADES)
     return sight if fresh == sight.reads else replace(sight, reads=fresh) if fresh else NOTHING_SEEN
 

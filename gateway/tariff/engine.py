@@ -213,6 +213,8 @@ def _recent(tariff: Tariff, context: Context, entry: int, *, per_day: bool) -> I
 
 
 def _denied(tariff: Tariff, free: Free, entry: int, context: Context) -> bool:
+    if not context.earlier:
+        return False
     left = [_by_clock(tariff, seconds_of(earlier.exit)) for earlier in context.earlier]
     if free.again is not None and any(0 <= entry - at < free.again for at in left):
         return True
@@ -253,7 +255,7 @@ class _Piece:
             bill.charge(EXEMPT, "", 1, 0, (1, 1))
             return off
         before = bill.total
-        alike_from = self._alike_from()
+        alike_from = self._alike_from() if self.end - self.begin > DAY else None
         carried, touched = _Carried(off, self._paid_before()), 0
         begin, index = self.begin, 1
         while begin < self.end:

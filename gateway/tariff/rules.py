@@ -242,9 +242,9 @@ class Tariff:
     calendar: Calendar
     replaces: Replaced | None
     content_hash: str
+    by_channel: bool = field(init=False)
+    """Whether a price of it depends on how it is paid."""
 
-    @property
-    def by_channel(self) -> bool:
-        """Whether a price of it depends on how it is paid."""
-        before = self.replaces
-        return any(one.channel for one in self.discounts) or (before is not None and before.tariff.by_channel)
+    def __post_init__(self) -> None:
+        before = self.replaces is not None and self.replaces.tariff.by_channel
+        object.__setattr__(self, "by_channel", before or any(one.channel for one in self.discounts))
