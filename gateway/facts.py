@@ -111,8 +111,8 @@ def price(tariff: Tariff, stays: Stays, stay: Stay, now: Moment, channel: str) -
         stay.vehicle_class,
         stay.color,
         permits=stays.lists.permits((stay.plate, stay.color)),
-        earlier=tuple(before for _, before in stay.earlier),
-        paid=tuple(paid for _, paid in stay.payments),
+        earlier=tuple([before for _, before in stay.earlier]),
+        paid=tuple([paid for _, paid in stay.payments]),
         channel=channel,
     )
     return quote(tariff, Parked(stay.entered, end), context)

@@ -7,7 +7,8 @@ prints them beside one bare SQLite commit of the same row, the least that a dura
 
 The core is measured twice. In place it runs once a car, with the decoder, the disk, the loop and another thread
 between: that counts in the decision and in all but its commit. Alone it is called for one car after the other, with
-nothing between: that is what its own work costs, and what the demand on the pure core alone is about.
+nothing between: that is what its own work costs, and what the demand on the pure core alone is about. It is called
+in blocks all through the run: a machine's speed may change from second to second, and both are to see the same one.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -62,6 +64,8 @@ from tools.shipped import CONFIG
 
 CARS = 400
 """That leave, one after the other."""
+BLOCK = 40
+"""Of them the core decides alone, before they leave."""
 STAYING = 300
 """That are inside all the time."""
 GIVE_UP = 20.0
@@ -354,17 +358,16 @@ class Measured:
 def measure(folder: Path, leaving: int = CARS, staying: int = STAYING) -> Measured:
     """Let so many cars out, with a ledger in this folder; behind each of them one bare commit on the same disk.
 
-    Before, the core decides of the same cars alone.
+    Block by block, the core decides of the same cars alone before.
     """
     tags, inside = bring_inside(leaving + staying)
     with _on_one_cpu():
-        desk = Desk(inside)
-        alone = [desk.decide(trade, tag) for trade, tag in enumerate(tags[:leaving])]
         watch = Stopwatch()
         store = WatchedStore(folder / "ledger.db", watch)
         store.append(inside)
         with (folder / "log").open("w", encoding="utf-8") as journal, closing(_bare(folder / "bare.db")) as db:
-            bare = asyncio.run(_let_out(tags[:leaving], store, watch, journal, db))
+            started = partial(Exit, store, watch, journal)
+            bare, alone = asyncio.run(_let_out(tags[:leaving], Desk(inside), started, db))
     return Measured(watch.decisions, bare, alone)
 
 
@@ -380,21 +383,26 @@ def _on_one_cpu() -> Iterator[None]:
 
 
 async def _let_out(
-    tags: Sequence[SimulatedTag], store: Store, watch: Stopwatch, journal: TextIO, db: sqlite3.Connection
-) -> list[float]:
-    lane, bare = Exit(store, watch, journal), []
+    tags: Sequence[SimulatedTag],
+    desk: Desk,
+    started: Callable[[], Exit],
+    db: sqlite3.Connection,
+) -> tuple[list[float], list[float]]:
+    lane, bare, alone = started(), [], []
     try:
         async with asyncio.TaskGroup() as group:
             running = group.create_task(lane.run())
             await lane.ready()
-            for tag in tags:
+            for number, tag in enumerate(tags):
+                if number % BLOCK == 0:
+                    alone += [desk.decide(trade, each) for trade, each in enumerate(tags[number : number + BLOCK])]
                 await lane.let_out(tag)
                 # In the ledger's own thread and behind all that it has to write, so that both find the same disk.
                 bare.append(await lane.writer.call(lambda _: _commit(db, lane.intent)))
             running.cancel()
     finally:
         await lane.writer.close()
-    return bare
+    return bare, alone
 
 
 def _bare(path: Path) -> sqlite3.Connection:

@@ -180,8 +180,10 @@ class Stays:
 
     def undecided(self, stay: str) -> Intent | None:
         """The intent of this stay whose outcome is not known."""
-        of_it = (self.intents[intent] for intent in self._debits.get(stay, ()))
-        return next((intent for intent in of_it if intent.state in ("open", "unresolved")), None)
+        for intent in self._debits.get(stay, ()):
+            if self.intents[intent].state in ("open", "unresolved"):
+                return self.intents[intent]
+        return None
 
     def without_proof(self, lane: str) -> int:
         """How many debits of this lane were made, by balance or a person's word, since the newest with a proof."""

@@ -135,14 +135,9 @@ class _Priced:
 
 def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Priced:
     entry, paid_at = stretches[0]
-    first, *others = (
-        [
-            _Piece(version, _row(version, context, day_of(entry)), begin, end, stretch, context)
-            for version, (begin, end) in _versions(tariff, *stretch)
-        ]
-        for stretch in stretches
-    )
-    after = [piece for pieces in others for piece in pieces]
+    day = day_of(entry)
+    first = _pieces(tariff, stretches[0], context, day)
+    after = [piece for stretch in stretches[1:] for piece in _pieces(tariff, stretch, context, day)]
     row, newest = first[0].row, [*first, *after][-1]
     given = None if row.free is None or _denied(tariff, row.free, entry, context) else row.free
     free = given is not None and _within(given, paid_at - entry)
@@ -165,6 +160,14 @@ def _price(tariff: Tariff, stretches: list[Stretch], context: Context) -> _Price
     pool = _applicable(newest.tariff, entry, context)
     total, taken = _discounted(newest.tariff, whole.total, pool, lambda off: bill(off).total)
     return _Priced((newest.tariff, newest.row), whole, taken, total, free and not after)
+
+
+def _pieces(tariff: Tariff, stretch: Stretch, context: Context, day: date) -> "list[_Piece]":
+    """This stretch by the versions that price it, for the row that fits on this day."""
+    return [
+        _Piece(version, _row(version, context, day), begin, end, stretch, context)
+        for version, (begin, end) in _versions(tariff, *stretch)
+    ]
 
 
 def _versions(tariff: Tariff, begin: int, end: int) -> list[tuple[Tariff, Stretch]]:
