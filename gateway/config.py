@@ -92,6 +92,12 @@ class LaneOptions(_Table):
     stale_days: Annotated[
         int, Field(ge=1, le=3650, description="停车超过此天数须人工处理 / a longer stay is left to staff")
     ] = 30
+    untrusted_fen: Annotated[
+        int | None,
+        Field(
+            ge=0, le=1_000_000, description="时钟不可信时的固定收费(分) / the price while the clock is not trusted"
+        ),
+    ] = None
     commissioning: Annotated[
         bool, Field(description="调试: 只读只显示，不扣费不开闸 / read and show all, debit and open nothing")
     ] = False
@@ -115,6 +121,7 @@ class LaneOptions(_Table):
             pass_within=self.pass_seconds,
             wait=self.wait_seconds,
             stale=self.stale_days * 86400.0,
+            untrusted=self.untrusted_fen,
             lowers=board is not None and board.close_coil is not None,
             commissioning=self.commissioning,
         )

@@ -5,13 +5,13 @@ from datetime import datetime
 
 from drivers.ports import Release, Show, TagRead
 from gateway.lane import passage
-from gateway.lane.checks import IN_DOUBT, Refusal
+from gateway.lane.checks import CLOCK, IN_DOUBT, Refusal
 from gateway.lane.sight import NOTHING_SEEN
 from gateway.lane.state import Action, Do, Idle, Record, Situation, Step, Waiting
 from gateway.ledger.entries import Body, PassageAbandoned, PassageEnded, PaymentAsked, Refused, StayClosed
 from gateway.ledger.lists import Vehicle
 from gateway.ledger.stays import Stay
-from gateway.tariff.quote import Quote, yuan
+from gateway.tariff.quote import Line, Quote, yuan
 from protocols.immutable import dataclass
 
 AGAIN_SOON = 1.0
@@ -88,7 +88,7 @@ def refuse(s: Situation, refusal: Refusal, vehicle: Vehicle | None, tag: Shown =
     refused = Refused(refusal.code, plate, tag.obu_id, tag.card, refusal.detail)
     leaving = role(s) == "exit" and vehicle is not None
     stay = s.facts.stay if leaving else None
-    quote = s.facts.asked if leaving and priced(s) else None
+    quote = to_ask(s) if leaving else None
     if s.lane.fires:
         return s.lane, [Record(refused), show(s, refusal), *letting_go]
     if not s.rules.barrier:
@@ -111,10 +111,25 @@ def ask(s: Situation, stay: Stay, quote: Quote, instead: Refusal | None = None) 
     return [Record(asked), Do(words, after=asked)]
 
 
+def timed(s: Situation) -> bool:
+    """Whether the length of the stay is known: both its times are trusted (law 10)."""
+    return bool(s.facts.stay and s.facts.stay.trusted and s.now.trusted)
+
+
 def priced(s: Situation) -> bool:
-    """Whether a price means anything: known times, and a stay that is not too old to be believed (law 10)."""
-    stay = s.facts.stay
-    return bool(stay and stay.trusted and s.now.trusted and not stale(s, stay))
+    """Whether a price means anything: known times, and a stay that is not too old to be believed."""
+    return bool(s.facts.stay and timed(s) and not stale(s, s.facts.stay))
+
+
+def to_ask(s: Situation) -> Quote | None:
+    """What is asked otherwise than by tag; where a time is not trusted, the lane's fixed price, if it has one."""
+    quote, fen = s.facts.asked, s.rules.untrusted
+    if quote is None or priced(s):
+        return quote
+    if timed(s) or fen is None:
+        return None
+    line = Line(CLOCK.code, "", 1, fen, fen, 1, 1)
+    return replace(quote, lines=(line,), caps=(), discounts=(), total=fen, free=False)
 
 
 def stale(s: Situation, stay: Stay) -> bool:

@@ -26,7 +26,8 @@ from gateway.lane.answers import (
     release,
     role,
     show,
-    stale,
+    timed,
+    to_ask,
 )
 from gateway.lane.checks import Refusal
 from gateway.lane.state import (
@@ -135,7 +136,7 @@ def _decided(s: Situation, read: TagRead) -> Step:
 def _no_good(s: Situation, read: TagRead, refusal: Refusal) -> Step:
     """A tag that is not to be dealt with; it may still tell whose it is."""
     named = None if refusal in checks.NAMELESS else _vehicle(read)
-    if named and role(s) == "exit" and priced(s) and s.facts.asked and not s.facts.asked.due:
+    if named and role(s) == "exit" and (price := to_ask(s)) and not price.due:
         return leave(s, named, read)  # whatever is wrong with it, it need not pay
     seen = sight.sure(s.lane.sight, s.rules.plate_reads)
     if named and seen and seen[0] == named[0] and role(s) == "entry":
@@ -266,7 +267,10 @@ def leave(s: Situation, vehicle: Vehicle, read: TagRead | None = None, card: Car
             return open_for(s, obu_id, left.id, left.plate, [LetThroughAgain(left.id)], words=goodbye(s, 0))
         return refuse(s, checks.NO_STAY, vehicle, tag)
     if not priced(s):
-        return refuse(s, checks.STALE if stale(s, stay) else checks.CLOCK, vehicle, tag)
+        price = to_ask(s)
+        if price and not price.due:
+            return close_stay(s, obu_id, stay, closed(stay, price, stay.paid))
+        return refuse(s, checks.STALE if timed(s) else checks.CLOCK, vehicle, tag)
     if not quote.due:
         return close_stay(s, obu_id, stay, closed(stay, quote, stay.paid))
     if s.facts.doubt:

@@ -33,7 +33,8 @@ class LaneRules:
 
     `identify` is how long a tag that was read waits for loop and camera, inside the antenna's trade window;
     `tag_late` how long a plate that was read `plate_reads` times waits for a tag; `wait` how long a vehicle may
-    stand until it pays or a person decides. A stay older than `stale` is not billed without a person.
+    stand until it pays or a person decides. A stay older than `stale` is not billed without a person, nor one whose
+    times are not trusted (law 10), unless `untrusted` is the price in fen for these; by tag it is paid in no case.
     """
 
     name: str
@@ -57,6 +58,7 @@ class LaneRules:
     tag_late: float = 3.0
     wait: float = 300.0
     stale: float = 30 * 86400.0
+    untrusted: int | None = None
     lowers: bool = True
     commissioning: bool = False
 

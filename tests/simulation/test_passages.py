@@ -600,6 +600,22 @@ def test_a_clock_that_is_not_trusted_debits_nobody(open_lot: OpenLot) -> None:
     assert (lot.the("stay.closed")["reason"], car.purchases) == ("let go", [])
 
 
+def test_a_fixed_price_is_paid_by_phone_while_the_clock_is_not_trusted(open_lot: OpenLot) -> None:
+    lot = open_lot(ENTRY, replace(EXIT, untrusted=1000))
+    car = lot.car("测A12345")
+    stay = lot.parks(car)
+    lot.store.close()
+    lot.start(floor=BEGAN + timedelta(days=1))
+    lot.comes(car)
+    lot.wait(5)
+    assert (lot.refusals(), lot.debits(), lot.the("payment.asked")["fen"]) == (["clock not trusted"], [], 1000)
+    lot.pays(stay, 1000)
+    lot.goes_through()
+    closed = lot.the("stay.closed")
+    assert (closed["reason"], closed["due"], closed["paid"], car.purchases) == ("paid", 1000, 1000, [])
+    assert [line["rule"] for line in closed["quote"]["lines"]] == ["clock not trusted"]
+
+
 # --- people and safety -------------------------------------------------------------------------------------------
 
 

@@ -646,8 +646,7 @@ def an_entry_goes_on_with_the_open_stay(patch: pytest.MonkeyPatch) -> None:
 
 @back(test_02_a_stay_too_old_to_be_true_waits_for_a_person)
 def no_stay_is_too_old(patch: pytest.MonkeyPatch) -> None:
-    for module in (answers, arrival):
-        patch.setattr(module, "stale", lambda _s, _stay: False)
+    patch.setattr(answers, "stale", lambda _s, _stay: False)
 
 
 @back(test_03_a_photo_of_a_plate_opens_nothing)

@@ -45,6 +45,7 @@ from gateway.ledger.entries import (
     StayClosed,
     StayOpened,
 )
+from gateway.tariff.quote import Line, Paid, Quote
 from protocols.china import CHINA
 from protocols.obu.values import CREDIT, STORED_VALUE, Card
 from tools.crossing import (
@@ -304,6 +305,57 @@ def test_between_times_that_are_not_trusted_nothing_is_decided(rules: LaneRules,
     lane, actions = take(rules, READY, replace(facts, stay=stay), READ)
     assert actions == refusal(rules, checks.CLOCK)
     assert lane.phase == waiting(checks.CLOCK, stay)
+
+
+FIXED = 700
+
+
+def at_fixed(price: Quote) -> Quote:
+    """What a lane asks for in place of this price if it has one for times that are not trusted."""
+    line = Line("clock not trusted", "", 1, FIXED, FIXED, 1, 1)
+    return replace(price, lines=(line,), caps=(), discounts=(), total=FIXED, free=False)
+
+
+@pytest.mark.parametrize("price", [QUOTE, FREE], ids=["paid", "free"])
+def test_between_such_times_a_lane_may_have_a_fixed_price_and_yet_debits_nobody(price: Quote) -> None:
+    rules, facts = replace(EXIT, untrusted=FIXED), replace(FACTS, quote=price, asked=price)
+    lane, actions = take(rules, READY, facts, READ, UNSURE)
+    assert actions == refusal(rules, checks.CLOCK, asked=at_fixed(price))
+    assert lane.phase == waiting(checks.CLOCK, STAY, at_fixed(price))
+    ages_ago = replace(STAY, trusted=False, entered=datetime(1970, 1, 1, tzinfo=CHINA))
+    lane, actions = take(rules, READY, replace(facts, stay=ages_ago), READ)
+    assert actions == refusal(rules, checks.CLOCK, asked=at_fixed(price))
+
+
+@pytest.mark.parametrize(("fixed", "paid"), [(0, 0), (FIXED, FIXED), (FIXED, FIXED + 1)])
+def test_whoever_owes_nothing_at_the_fixed_price_leaves(fixed: int, paid: int) -> None:
+    stay = replace(STAY, payments=((NOW.boot, Paid(NOW.wall, paid)),) if paid else ())
+    asked = replace(QUOTE, paid=paid)
+    facts = replace(FACTS, stay=stay, quote=asked, asked=asked)
+    lane, actions = take(replace(EXIT, untrusted=fixed), READY, facts, READ, UNSURE)
+    closed = next(action.body for action in actions if isinstance(action, Record))
+    assert isinstance(closed, StayClosed)
+    assert (closed.reason, closed.due, closed.paid) == ("paid" if paid else "free", fixed, paid)
+    assert isinstance(lane.phase, Passing)
+
+
+def test_a_bad_tag_keeps_nobody_in_who_owes_nothing_at_the_fixed_price() -> None:
+    locked = replace(READ, tag=replace(TAG, locked=True))
+    lane, _ = take(replace(EXIT, untrusted=0), READY, FACTS, locked, UNSURE)
+    assert isinstance(lane.phase, Passing)
+
+
+def test_a_stay_too_old_has_no_fixed_price() -> None:
+    rules = replace(EXIT, untrusted=FIXED, stale=1.0)
+    _, actions = take(rules, READY, FACTS, READ)
+    assert actions == refusal(rules, checks.STALE)
+
+
+def test_where_nobody_can_be_held_the_fixed_price_is_owed() -> None:
+    rules = replace(EXIT, barrier="", unresolved="owe", untrusted=FIXED)
+    _, actions = take(rules, READY, FACTS, READ, UNSURE)
+    owed = [action.body for action in actions if isinstance(action, Record)][1]
+    assert owed == StayClosed(STAY.id, "owed", FIXED, 0, at_fixed(QUOTE).to_json())
 
 
 # --- ETC paused --------------------------------------------------------------------------------------------

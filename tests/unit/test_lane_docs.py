@@ -217,7 +217,8 @@ def default_of(name: str) -> str:
         return "必填 required"
     if field.default is None:
         lane = LaneOptions(name="lane", role="exit", reader="reader", barrier="gate").rules(None, 0.0)
-        return str(getattr(lane, name))
+        default = getattr(lane, name.removesuffix("_fen"))
+        return "无 none" if default is None else str(default)
     return str(field.default).lower() or "无 none"
 
 
