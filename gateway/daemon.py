@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from random import Random
 from typing import Any
@@ -53,7 +53,7 @@ from protocols.rsu import dialect
 log = structlog.get_logger()
 
 VERSION = version("etclane")
-BUILT = datetime(2026, 11, 1, tzinfo=UTC)
+BUILT = datetime(2026, 11, 1, tzinfo=CHINA)
 """A clock that says earlier than this is not trusted: lane PCs with an empty battery start in the past."""
 
 

@@ -3,7 +3,6 @@
 Dates count inclusive of both ends (domain 4.4 item 11). Sources: rsu-protocol 11.3, gbt20851 5.3, domain 6.3.
 """
 
-from collections.abc import Iterator
 from datetime import date
 
 from drivers.ports import TagRead
@@ -70,34 +69,31 @@ def unfit(read: TagRead, today: date | None) -> Refusal | None:
             return refusal
     if card is None or vehicle is None:
         return UNREADABLE
-    return next(_contents(tag, card, vehicle, today), None)
+    return _contents(tag, card, vehicle, today)
 
 
-def _contents(tag: Tag, card: Card, vehicle: Vehicle, today: date | None) -> Iterator[Refusal]:
+def _contents(tag: Tag, card: Card, vehicle: Vehicle, today: date | None) -> Refusal | None:
     if not vehicle.plate.strip() or not vehicle.plate.isprintable():
-        yield NO_PLATE  # bytes that are no GBK come as surrogates, and vehicles without a plate would share a stay
-    if today:
-        yield from _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
-        yield from _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
-    yield from _identity(tag, card, vehicle)
-    if card.listed:
-        yield LISTED
+        return NO_PLATE  # bytes that are no GBK come as surrogates, and vehicles without a plate would share a stay
+    dates = today and (
+        _dates(tag.issued, tag.expires, today, TAG_NOT_STARTED, TAG_EXPIRED)
+        or _dates(card.starts, card.expires, today, CARD_NOT_STARTED, CARD_EXPIRED)
+    )
+    return dates or _identity(tag, card, vehicle) or (LISTED if card.listed else None)
 
 
-def _dates(first: date | None, last: date | None, today: date, early: Refusal, late: Refusal) -> Iterator[Refusal]:
+def _dates(first: date | None, last: date | None, today: date, early: Refusal, late: Refusal) -> Refusal | None:
     """A date that no calendar knows is no validity."""
     if first is None or today < first:
-        yield early
-    if last is None or today > last:
-        yield late
+        return early
+    return late if last is None or today > last else None
 
 
-def _identity(tag: Tag, card: Card, vehicle: Vehicle) -> Iterator[Refusal]:
+def _identity(tag: Tag, card: Card, vehicle: Vehicle) -> Refusal | None:
     """Issuer by its first 4 bytes, unless the card names none (LIPKU, rsu-protocol 11.3); plate unless empty."""
     if int(card.issuer, 16) and card.issuer[:8] != tag.issuer[:8]:
-        yield ISSUER
-    if card.plate and card.plate != vehicle.plate:
-        yield PLATE
+        return ISSUER
+    return PLATE if card.plate and card.plate != vehicle.plate else None
 
 
 def undebitable(card: Card, fen: int, ceiling: int) -> Refusal | None:

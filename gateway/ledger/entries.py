@@ -10,6 +10,7 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any, ClassVar
 
+from protocols.china import civil
 from protocols.immutable import dataclass
 
 GENESIS = "0" * 64
@@ -512,7 +513,7 @@ def chained(draft: Draft, chain: str, number: int, previous: str) -> Entry:
 def draft_of(entry: Entry) -> Draft:
     """The draft that this entry was. Raises KeyError for a kind of a newer program."""
     fields: dict[str, Any] = json.loads(entry.text)
-    at = Moment(datetime.fromisoformat(fields["wall"]), fields["mono"], fields["boot"], fields["trusted"])
+    at = Moment(civil(fields["wall"]), fields["mono"], fields["boot"], fields["trusted"])
     return Draft(at, fields["lane"], _KINDS[entry.kind](**fields["body"]))
 
 

@@ -18,6 +18,7 @@ from gateway.ledger.entries import (
     StayClosed,
     StayOpened,
 )
+from protocols.china import civil
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Lanes:
             case StayOpened(stay) | StayClosed(stay) | LetThroughAgain(stay) if lane:
                 self.passing[lane] = stay
             case DebitIntended(at=at):
-                self.debited_at[lane] = datetime.fromisoformat(at)
+                self.debited_at[lane] = civil(at)
             case PassageEnded():
                 self.passing.pop(lane, None)
             case EtcSwitched(on):

@@ -26,6 +26,7 @@ from gateway.ledger.entries import (
 from gateway.ledger.lanes import Lanes
 from gateway.ledger.lists import UNKNOWN_COLOR, Lists, Vehicle
 from gateway.tariff.quote import Earlier, Paid
+from protocols.china import civil
 from protocols.immutable import dataclass
 
 Ended = tuple[str, Earlier]
@@ -204,7 +205,7 @@ class Stays:
             case StayOpened():
                 self._opened(replace(_stay(body, at.wall), trusted=at.trusted, lane=draft.lane, boot=at.boot))
             case StayImported():
-                self._opened(_stay(body, datetime.fromisoformat(body.entered)))
+                self._opened(_stay(body, civil(body.entered)))
             case StayClosed():
                 self._closed(body, at, draft.lane)
             case PassageEnded(stay, "passed"):

@@ -258,7 +258,7 @@ class _Piece:
             bill.charge(EXEMPT, "", 1, 0, (1, 1))
             return off
         before = bill.total
-        alike_from = self._alike_from() if self.end - self.begin > DAY else None
+        alike_from = self._alike_from() if self.end - self.begin >= 2 * DAY else None
         carried, touched = _Carried(off, self._paid_before()), 0
         begin, index = self.begin, 1
         while begin < self.end:

@@ -730,11 +730,10 @@ def the_colours_are_not_compared(patch: pytest.MonkeyPatch) -> None:
 def the_ends_do_not_count(patch: pytest.MonkeyPatch) -> None:
     def strictly(
         first: date, last: date, today: date, early: checks.Refusal, late: checks.Refusal
-    ) -> Iterator[checks.Refusal]:
+    ) -> checks.Refusal | None:
         if today <= first:
-            yield early
-        if today >= last:
-            yield late
+            return early
+        return late if today >= last else None
 
     patch.setattr(checks, "_dates", strictly)
 
