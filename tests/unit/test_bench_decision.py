@@ -1,6 +1,7 @@
 """The short form of the decisions in `make bench`: each one measured is a debit made; no time is asserted."""
 
 import json
+import os
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -32,6 +33,8 @@ def test_every_car_is_debited_once_and_its_decision_is_measured(
 ) -> None:
     looks = count()
     monkeypatch.setattr(bench, "perf_counter", lambda: float(next(looks)))
+    monkeypatch.setattr(bench, "BLOCK", 2)
+    before = os.sched_getaffinity(0)
     found = bench.measure(tmp_path, leaving=3, staying=2)
     kinds = Counter(entry.kind for entry in read(tmp_path / "ledger.db"))
     assert not verify(tmp_path / "ledger.db").problems
@@ -44,6 +47,7 @@ def test_every_car_is_debited_once_and_its_decision_is_measured(
     assert found.decisions == [steps] * 3
     assert found.bare == [1] * 3
     assert found.alone == [1] * 3
+    assert os.sched_getaffinity(0) == before
     lines = [json.loads(line) for line in (tmp_path / "log").read_text(encoding="utf-8").splitlines()]
     for what in ("TagRead", "Debit", "DebitDone"):
         assert sum(what == line.get("heard", line.get("ordered"))["what"] for line in lines) == 3
