@@ -126,7 +126,7 @@ def to_ask(s: Situation) -> Quote | None:
     quote, fen = s.facts.asked, s.rules.untrusted
     if quote is None or priced(s):
         return quote
-    if timed(s) or fen is None:
+    if timed(s) or fen is None or s.facts.doubt:  # who may have paid already is left to a person
         return None
     line = Line(CLOCK.code, "", 1, fen, fen, 1, 1)
     return replace(quote, lines=(line,), caps=(), discounts=(), total=fen, free=False)

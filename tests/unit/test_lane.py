@@ -351,6 +351,14 @@ def test_a_stay_too_old_has_no_fixed_price() -> None:
     assert actions == refusal(rules, checks.STALE)
 
 
+@pytest.mark.parametrize("fixed", [0, FIXED])
+def test_whoever_may_have_paid_already_is_not_asked_for_the_fixed_price_either(fixed: int) -> None:
+    rules, facts = replace(EXIT, untrusted=fixed), replace(FACTS, doubt=INTENT)
+    lane, actions = take(rules, READY, facts, READ, UNSURE)
+    assert actions == refusal(rules, checks.CLOCK)
+    assert lane.phase == waiting(checks.CLOCK, STAY)
+
+
 def test_where_nobody_can_be_held_the_fixed_price_is_owed() -> None:
     rules = replace(EXIT, barrier="", unresolved="owe", untrusted=FIXED)
     _, actions = take(rules, READY, FACTS, READ, UNSURE)
